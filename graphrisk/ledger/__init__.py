@@ -1,0 +1,1 @@
+"""Loan arithmetic, exact, at a date: tables in, tables out."""

@@ -1,0 +1,308 @@
+"""Where each payment goes: to the oldest instalment first, inside it by the loan's order.
+
+Penalty accrues between payments and is met by them, so payments are taken in the order of time. Loans that are
+never late at a payment need no such order: what they paid in all decides (`_pay_in_time`). The others go in passes,
+the first payment of every loan at once, then the second (`graphrisk.ledger.passes`).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphrisk.conventions import PARTS
+from graphrisk.ledger.accrual import close
+from graphrisk.ledger.contracts import FEE, INTEREST, PENALTY, PRINCIPAL, Contracts
+from graphrisk.ledger.dates import NEVER, Days
+from graphrisk.ledger.instalments import Events, Instalments, with_calls
+from graphrisk.ledger.passes import run
+from graphrisk.ledger.payments import PAY, Receipts
+from graphrisk.ledger.plans import Plan, sums
+from graphrisk.ledger.rounding import Whole, scaled
+from graphrisk.ledger.schedules import Money
+
+#: Loans that are taken together: few enough for the state to stay in the processor's cache.
+_BLOCK = 16_384
+_DAY_BITS, _DAY_OFFSET = 24, 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Balances:
+    """What is left of the instalments of a plan at each loan's day.
+
+    Attributes
+    ----------
+    principal_due, interest_due, fee_due : ndarray of int64, shape (m,)
+        What falls due of each instalment, after waivers, prepayments and an acceleration.
+    principal, interest, fee : ndarray of int64, shape (m,)
+        What is unpaid, in minor units.
+    penalty : ndarray of int64, shape (m,)
+        Penalty accrued and not met.
+    penalty_paid : ndarray of int64, shape (m,)
+        Penalty that payments met.
+    unknown : ndarray of bool, shape (m,)
+        Whether the penalty of some day is unknown, for want of a rate.
+    unallocated : ndarray of int64, shape (n,)
+        What payments of each loan are left when all is paid.
+    """
+
+    principal_due: Money
+    interest_due: Money
+    fee_due: Money
+    principal: Money
+    interest: Money
+    fee: Money
+    penalty: Money
+    penalty_paid: Money
+    unknown: NDArray[np.bool_]
+    unallocated: Money
+
+
+def settle(plan: Plan, contracts: Contracts, receipts: Receipts) -> Balances:
+    """Put what was paid against what falls due, loan by loan in the order of time.
+
+    Parameters
+    ----------
+    plan : Plan
+        Instalments of ``n`` loans.
+    contracts : Contracts
+        Their conventions.
+    receipts : Receipts
+        What counts of their payments.
+
+    Returns
+    -------
+    Balances
+    """
+    rows, loans = plan.loan.size, plan.offsets.size - 1
+    balances = Balances(
+        principal_due=plan.principal,
+        interest_due=plan.interest,
+        fee_due=plan.fee,
+        principal=np.empty(rows, dtype=np.int64),
+        interest=np.empty(rows, dtype=np.int64),
+        fee=np.zeros(rows, dtype=np.int64),
+        penalty=np.zeros(rows, dtype=np.int64),
+        penalty_paid=np.zeros(rows, dtype=np.int64),
+        unknown=np.zeros(rows, dtype=np.bool_),
+        unallocated=np.zeros(loans, dtype=np.int64),
+    )
+    moves = bool(plan.called.any() or (receipts.act != PAY).any())
+    if moves:
+        balances = replace(
+            balances,
+            principal_due=plan.principal.copy(),
+            interest_due=plan.interest.copy(),
+            fee_due=plan.fee.copy(),
+        )
+    for first in range(0, loans, _BLOCK):
+        block = _block(plan, contracts, receipts, slice(first, min(first + _BLOCK, loans)))
+        hard = _hard(block)
+        if not hard.all():
+            _pay_in_time(block, balances)
+        if hard.any():
+            _pay_in_passes(block, np.flatnonzero(hard), balances, moves=moves)
+    return balances
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Some loans that stand together, and their rows and receipts, counted from the first of each."""
+
+    contracts: Contracts
+    plan: Plan
+    receipts: Receipts
+    loans: slice
+    rows: slice
+    grace: NDArray[np.int64]
+    running: Money
+    late: NDArray[np.int64]
+
+    @property
+    def count(self) -> int:
+        return int(self.loans.stop) - int(self.loans.start)
+
+
+def _block(plan: Plan, contracts: Contracts, receipts: Receipts, loans: slice) -> _Block:
+    first, last = loans.start, loans.stop
+    rows = slice(int(plan.offsets[first]), int(plan.offsets[last]))
+    paid = slice(int(receipts.offsets[first]), int(receipts.offsets[last]))
+    part = Plan(
+        plan.loan[rows] - first,
+        plan.no[rows],
+        plan.due[rows],
+        plan.principal[rows],
+        plan.interest[rows],
+        plan.fee[rows],
+        plan.called[rows],
+        plan.offsets[first : last + 1] - rows.start,
+    )
+    received = Receipts(
+        receipts.loan[paid] - first,
+        receipts.day[paid],
+        receipts.act[paid],
+        receipts.amount[paid],
+        receipts.parted[paid],
+        receipts.parts[:, paid],
+        receipts.offsets[first : last + 1] - paid.start,
+    )
+    running = np.zeros(part.loan.size + 1, dtype=np.int64)
+    np.cumsum(part.principal + part.interest + part.fee, out=running[1:])
+    late = _rows_before(part, received.loan, received.day)
+    return _Block(contracts, part, received, loans, rows, contracts.grace[loans], running, late)
+
+
+def _rows_before(plan: Plan, loan: NDArray[np.int64], day: Days) -> NDArray[np.int64]:
+    """Return the row after the last one of a loan that is due before a day."""
+    rows = (plan.loan << _DAY_BITS) + plan.due + _DAY_OFFSET
+    return np.searchsorted(rows, (loan << _DAY_BITS) + day + _DAY_OFFSET)
+
+
+def _hard(block: _Block) -> NDArray[np.bool_]:
+    """Return the loans whose payments have to be taken one after the other.
+
+    The others, at each payment, have paid before all that is past due, and with it all that is late inside grace: no
+    penalty is ever met, and none is held.
+    """
+    contracts, receipts = block.contracts, block.receipts
+    hard = contracts.pro_rata[block.loans] | (contracts.accelerated_on[block.loans] < NEVER)
+    before = np.cumsum(receipts.amount) - receipts.amount
+    base = np.append(before, 0)[receipts.offsets[:-1]]
+    opening = block.running[block.plan.offsets[:-1]]
+    paid = before - base[receipts.loan]
+    due = block.running[block.late] - opening[receipts.loan]
+    behind = (receipts.act != PAY) | receipts.parted
+    if block.grace.any():
+        overrun = _rows_before(block.plan, receipts.loan, receipts.day - block.grace[receipts.loan])
+        behind |= paid < block.running[overrun] - opening[receipts.loan]
+        behind |= paid + receipts.amount < due
+    else:
+        behind |= paid < due
+    hard[receipts.loan[behind]] = True
+    return hard
+
+
+def _pay_in_time(block: _Block, balances: Balances) -> None:
+    """Put the sum of what each loan paid against its dues; the rows of loans that need passes are put right later."""
+    plan, contracts = block.plan, block.contracts
+    cash = sums(block.receipts.amount, block.receipts.offsets)
+    total = np.diff(block.running)
+    width = np.diff(plan.offsets)
+    upto = np.repeat(cash + block.running[plan.offsets[:-1]], width)
+    paid = np.clip(upto - block.running[:-1], 0, total)
+    whole = paid == 0
+    left = [np.where(whole, part, 0) for part in (plan.fee, plan.interest, plan.principal)]
+    row = np.flatnonzero(~whole & (paid < total))
+    number = contracts.order[block.loans][plan.loan[row]]
+    for place, order in enumerate(contracts.orders):
+        chosen = row[number == place]
+        rest = paid[chosen]
+        for part in order:
+            if part == PENALTY:
+                continue
+            due = (plan.fee, plan.interest, plan.principal)[part - FEE][chosen]
+            share = np.minimum(due, rest)
+            left[part - FEE][chosen] = due - share
+            rest = rest - share
+    balances.fee[block.rows], balances.interest[block.rows], balances.principal[block.rows] = left
+    balances.unallocated[block.loans] = np.maximum(cash - sums(total, plan.offsets), 0)
+    _accrue_once(block, left[PRINCIPAL - FEE], left[INTEREST - FEE], balances)
+
+
+def _accrue_once(block: _Block, principal: Money, interest: Money, balances: Balances) -> None:
+    """Penalty since the due date, in one term: nothing was paid while the row was late."""
+    plan, contracts = block.plan, block.contracts
+    as_of, grace = contracts.as_of[block.loans], contracts.grace[block.loans]
+    late = np.flatnonzero(plan.due < np.repeat(as_of - grace, np.diff(plan.offsets)))
+    which = plan.loan[late] + block.loans.start
+    owed, base = principal[late] + interest[late], principal[late]
+    base = np.where(contracts.compound[which], owed, base)
+    bears = (owed > contracts.materiality[which]) & (base > 0)
+    late, which, base = late[bears], which[bears], base[bears]
+    weights = contracts.penalty.weights(which, plan.due[late], contracts.as_of[which])
+    balances.penalty[block.rows.start + late] = scaled(base, weights, contracts.penalty.denominator[which])
+    unknown = plan.due[late] + 1 < contracts.penalty.known_from[which]
+    balances.unknown[block.rows.start + late] = unknown
+
+
+def _pay_in_passes(block: _Block, loans: NDArray[np.int64], balances: Balances, *, moves: bool) -> None:
+    """Take the receipts of some loans of the block one after the other."""
+    plan = block.plan
+    row = _spans(plan.offsets, loans)
+    high = np.cumsum(np.diff(plan.offsets)[loans])
+    low = high - np.diff(plan.offsets)[loans]
+    place = np.full(block.count, -1, dtype=np.int64)
+    place[loans] = np.arange(loans.size)
+    due = plan.due[row]
+    contracts = block.contracts.take(loans + block.loans.start)
+    rest: Whole = np.zeros(row.size, dtype=np.int64)
+    if contracts.penalty.denominator.dtype == object:
+        rest = rest.astype(object)
+    scheduled = np.zeros((len(PARTS), row.size), dtype=np.int64)
+    scheduled[FEE], scheduled[INTEREST], scheduled[PRINCIPAL] = plan.fee[row], plan.interest[row], plan.principal[row]
+    loan = place[plan.loan[row]]
+    state = Instalments(
+        contracts=contracts,
+        low=low,
+        high=high,
+        next=low.copy(),
+        loan=loan,
+        due=due,
+        overrun=due + block.grace[plan.loan[row]],
+        called=plan.called[row],
+        scheduled=scheduled,
+        unpaid=scheduled.copy(),
+        accrued_to=due.copy(),
+        held=np.zeros(row.size, dtype=np.int64),
+        held_rest=rest,
+        penalty_paid=np.zeros(row.size, dtype=np.int64),
+        unknown=np.zeros(row.size, dtype=np.bool_),
+        unallocated=np.zeros(loans.size, dtype=np.int64),
+    )
+    run(state, _events(block, loans, place, low))
+    close(state)
+    target = row + block.rows.start
+    balances.fee[target] = state.unpaid[FEE]
+    balances.interest[target] = state.unpaid[INTEREST]
+    balances.principal[target] = state.unpaid[PRINCIPAL]
+    balances.penalty[target] = state.unpaid[PENALTY]
+    balances.penalty_paid[target] = state.penalty_paid
+    balances.unknown[target] = state.unknown
+    balances.unallocated[loans + block.loans.start] = state.unallocated
+    if moves:
+        balances.fee_due[target] = state.scheduled[FEE]
+        balances.interest_due[target] = state.scheduled[INTEREST]
+        balances.principal_due[target] = state.scheduled[PRINCIPAL]
+
+
+def _spans(offsets: NDArray[np.int64], chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return all positions between the offsets of some loans."""
+    width = np.diff(offsets)[chosen]
+    start = np.cumsum(width) - width
+    result: NDArray[np.int64] = np.arange(int(width.sum())) + np.repeat(offsets[chosen] - start, width)
+    return result
+
+
+def _events(block: _Block, loans: NDArray[np.int64], place: NDArray[np.int64], low: NDArray[np.int64]) -> Events:
+    """Return receipts and accelerations of some loans, an acceleration before the receipts of its day."""
+    receipts, plan = block.receipts, block.plan
+    chosen = _spans(receipts.offsets, loans)
+    loan = place[receipts.loan[chosen]]
+    late = block.late[chosen] - plan.offsets[loans][loan] + low[loan]
+    on = block.contracts.accelerated_on[block.loans][loans]
+    calls = np.flatnonzero((on < NEVER) & (np.diff(plan.offsets)[loans] > 0))
+    parts = receipts.parts[:, chosen] if receipts.parts.size else receipts.parts[:, :0]
+    whole = np.zeros(loans.size, dtype=np.bool_)
+    whole[calls] = True
+    whole[loan[(receipts.act[chosen] != PAY) | receipts.parted[chosen]]] = True
+    events = Events(
+        loan=loan,
+        day=receipts.day[chosen],
+        act=receipts.act[chosen],
+        amount=receipts.amount[chosen],
+        parted=receipts.parted[chosen],
+        parts=parts,
+        late=late,
+        whole=whole[loan],
+    )
+    return with_calls(events, calls, on[calls])
