@@ -1,0 +1,1 @@
+"""Contagion models: arrays in, arrays out."""

@@ -1,0 +1,1 @@
+"""Rules as data: what financiers, suppliers and projects do when trust falls."""
