@@ -1,0 +1,159 @@
+"""The app: its commands by panel, and how a run ends."""
+
+import inspect
+import io
+import os
+import re
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from graphrisk.cli.panels import account, data, network, start
+from graphrisk.cli.voice import Voice
+from graphrisk.errors import ExitCode, GraphriskError, UsageError, texts
+from graphrisk.settings import LANGUAGES, variable_of
+
+app = typer.Typer(
+    name="graphrisk",
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_PANELS: dict[str, dict[str, Callable[..., None]]] = {
+    "Start": {"demo": start.demo, "settings": start.settings, "help": start.help_},
+    "Data": {"check": data.check, "tables": data.tables},
+    "Account": {"overdue": account.overdue, "npl": account.npl},
+    "Network": {"spread": network.spread},
+}
+
+
+def _help(command: Callable[..., None]) -> str:
+    r"""Return a command's docstring as help.
+
+    Typer keeps the lines of an Examples block only after a line with a backspace, which a docstring cannot hold
+    as it is; there it is written ``\b``.
+    """
+    return inspect.cleandoc(command.__doc__ or "").replace("\\b", "\b")
+
+
+for _panel, _commands in _PANELS.items():
+    for _name, _command in _commands.items():
+        app.command(name=_name, rich_help_panel=_panel, help=_help(_command))(_command)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"graphrisk {version('graphrisk')}")
+        except PackageNotFoundError:
+            typer.echo("graphrisk unknown")
+        raise typer.Exit
+
+
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda value: _version(wanted=value),
+            is_eager=True,
+            help="Show the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    r"""Find out who gets hurt, and by how much, when one entity does not pay.
+
+    \b
+    Examples:
+      graphrisk demo
+      graphrisk check ./tables
+      graphrisk overdue --data ./tables --by borrower
+      graphrisk spread A --overdue 52000
+    """
+
+
+app.callback(help=_help(_root))(_root)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; an expected failure becomes one line and an exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str or None
+        Arguments without the program's name; None for those of the process.
+
+    Returns
+    -------
+    int
+        The exit code, one of `ExitCode` or a command's own.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    environment = dict(os.environ)
+    voice = Voice(command=" ".join(["graphrisk", *map(_quoted, arguments)]), environment=environment)
+    wanted = environment.get(variable_of("lang"), "")
+    voice.lang = wanted if wanted in LANGUAGES else "en"
+    _bear_any_text()
+    try:
+        code = _run(arguments, voice)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _let_go()
+        return ExitCode.OK
+    return code
+
+
+def _quoted(word: str) -> str:
+    """Return a word as one types it; unlike `shlex.quote` Chinese needs no quotes."""
+    return word if re.fullmatch(r"[\w@%+=:,./~-]+", word) else shlex.quote(word)
+
+
+def _run(arguments: list[str], voice: Voice) -> int:
+    try:
+        code = get_command(app).main(arguments, prog_name="graphrisk", standalone_mode=False, obj=voice)
+    except GraphriskError as error:
+        voice.failure(error)
+        return error.exit_code
+    except typer.TyperException as error:
+        if message := error.format_message().strip():  # without one it was a call for help, which was given
+            where = getattr(getattr(error, "ctx", None), "command_path", "graphrisk")
+            message = message.removesuffix(".").replace("Value error, ", "")
+            voice.failure(UsageError("usage", message=message, command=where))
+        return error.exit_code
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            raise BrokenPipeError from None
+        return end.code if isinstance(end.code, int) else ExitCode.OK
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception:  # noqa: BLE001 -- the last door: a bug becomes a report, not silence
+        traceback.print_exc()
+        voice.say(texts(voice.lang)["sentences"]["bug"])
+        return ExitCode.FAILURE
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _bear_any_text() -> None:
+    """Let a console that cannot show a character show another one, rather than end the run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _let_go() -> None:
+    """Leave a closed pipe alone: the interpreter would complain of it when it flushes at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
