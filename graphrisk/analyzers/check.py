@@ -1,15 +1,55 @@
 """What is wrong with the tables, where, and how to repair it; every row read is kept or set aside."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pandas as pd
 
+from graphrisk.conventions import Conventions
+from graphrisk.errors import InvalidDataError
+from graphrisk.ledger.overdue import account
+from graphrisk.network import Network
 from graphrisk.results import RESULTS, Result, Sentence
 from graphrisk.tables.book import Finding, Severity, Tables
 from graphrisk.tables.currency import exponent
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+def examined(tables: Tables, *, as_of: date, conventions: Conventions | None = None) -> Tables:
+    """Return a book with what shows only when it is used: in its payments, its plans, its network.
+
+    Parameters
+    ----------
+    tables : Tables
+        The book.
+    as_of : date
+        The date at which it is used.
+    conventions : Conventions or None
+        Those of the ledger; None for the defaults.
+
+    Returns
+    -------
+    Tables
+        The same book; its findings are those it had, then those of the ledger and the network.
+
+    Examples
+    --------
+    >>> from graphrisk.tables.schemas import SCHEMAS
+    >>> loan = {"loan_id": "L", "borrower_id": "A", "lender_id": "B", "principal": 1, "start_date": "2024-01-01"}
+    >>> book = Tables({"loans": SCHEMAS["loans"].frame([loan])})
+    >>> [finding.code for finding in examined(book, as_of=date(2024, 6, 30)).findings]
+    ['no_schedule']
+    """
+    rules = conventions or Conventions()
+    try:
+        found = Network.from_tables(tables, as_of=as_of, conventions=rules, assume_unpaid=True).findings
+    except InvalidDataError:  # amounts without a rate between them, which reading the book has found
+        found = account(tables, as_of=as_of, conventions=rules, assume_unpaid=True).findings
+    known = {_place(finding) for finding in tables.findings}
+    return replace(tables, findings=(*tables.findings, *(new for new in found if _place(new) not in known)))
 
 
 def check(tables: Tables) -> Result:
@@ -18,7 +58,7 @@ def check(tables: Tables) -> Result:
     Parameters
     ----------
     tables : Tables
-        The book; reading it ran the checks.
+        The book; reading it ran the checks, and `examined` adds what using it shows.
 
     Returns
     -------

@@ -94,7 +94,7 @@ def npl(
     keys = key_columns(by)
     ledger = account(tables, as_of=as_of, conventions=conventions, assume_unpaid=assume_unpaid)
     to = reporting_currency(ledger, tables, currency)
-    own = on_book(ledger).assign(late=lambda loans: loans["days_past_due"] > 0)
+    own = on_book(ledger).query("on_book").assign(late=lambda loans: loans["days_past_due"] > 0)
     loans = _with_balances(converted(own, tables, to=to, as_of=as_of))
     whole = _rated(_total(loans))
     columns = result_columns(keys, RESULTS["npl"])

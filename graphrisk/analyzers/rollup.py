@@ -180,7 +180,8 @@ def _by_lender(rows: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
     split = pd.concat([pieces, kept])
     split["overdue_total"] = split["overdue_principal"] + split["overdue_interest"]
     unsplit = rows.drop(index=rows.index[np.unique(loan)])
-    return pd.concat([unsplit, split], ignore_index=True)
+    everything: pd.DataFrame = pd.concat([unsplit, split], ignore_index=True)
+    return everything
 
 
 def _by_guarantor(rows: pd.DataFrame, guarantees: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from graphrisk.errors import InvalidDataError, UsageError
-from graphrisk.models.arrays import Flags, Vector, sum_at
+from graphrisk.models.arrays import Flags, Vector, product, sum_at
 from graphrisk.models.spread import PROJECT, ROLLED, TERMS, UNDRAWN, Behaviour, Spread, System, hops
 from graphrisk.models.spread import spread as solve
 from graphrisk.models.trust import Reflection
-from graphrisk.network import Network
+from graphrisk.network import MONTH, Network
 from graphrisk.policies.compile import keep_tables, points_array
 from graphrisk.policies.schema import Reactions, read_reactions
 from graphrisk.results import RESULTS, Result, Sentence
@@ -19,9 +19,9 @@ from graphrisk.results import RESULTS, Result, Sentence
 MONEY = ("cash_shortfall", "credit_loss", "trust_loss", "financing_loss", "absorbed", "passed_on", "gap")
 _KIND = {"undrawn": UNDRAWN, "rolled": ROLLED, "terms": TERMS, "project": PROJECT}
 _ROLE = {"undrawn": "financier", "rolled": "financier", "terms": "supplier", "project": "project"}
-#: Days of a month in the convention that turns monthly flows into those of a horizon.
-MONTH = 30
-#: An amount below this share of the largest is rounding.
+#: The largest amount that int64 minor units hold, about.
+LARGEST = 9e16
+#: An amount below this share of what vanished is not shown.
 NOISE = 1e-9
 
 
@@ -77,8 +77,9 @@ def shock_of(network: Network, subject: int, overdue: float | None) -> Shock:
         return Shock(late, 0.0, owed)
     first = min(overdue, float(late.sum()))
     second = min(overdue - first, float(other.sum()))
-    withheld = _pro_rata(late, first) + _pro_rata(other, second)
-    return Shock(np.minimum(withheld, items.due), overdue - first - second, owed)
+    withheld = np.minimum(_pro_rata(late, first) + _pro_rata(other, second), items.due)
+    excess = overdue - first - second
+    return Shock(withheld, excess if excess > NOISE * owed else 0.0, owed)
 
 
 def _pro_rata(amount: Vector, part: float) -> Vector:
@@ -109,18 +110,16 @@ def cash_by_convention(network: Network, unknown_cash: str) -> tuple[Vector, Fla
     InvalidDataError
         If cash is unknown and the convention is ``refuse``.
     """
-    unknown = network.cash_unknown
-    flow = network.monthly_net * network.horizon_days / MONTH
-    known = np.maximum(0.0, network.cash + flow)
+    unknown, known = network.cash_unknown, network.cash
     if unknown_cash == "just-solvent":
-        return np.where(unknown, 0.0, known), unknown
+        return known, unknown
     if unknown_cash == "refuse":
         if unknown.any():
             first = ", ".join(network.ids[unknown][:5])
             raise InvalidDataError("cash_unknown", count=int(unknown.sum()), entities=first)
         return known, unknown
     days = 0 if unknown_cash == "zero" else _days(unknown_cash)
-    assumed = np.maximum(0.0, network.monthly_outflow * days / MONTH + flow)
+    assumed = np.maximum(0.0, network.monthly_outflow * days / MONTH + network.net_inflow)
     return np.where(unknown, assumed, known), np.zeros_like(unknown)
 
 
@@ -138,8 +137,9 @@ def callable_guarantees(network: Network, reactions: Reactions) -> Flags:
     -------
     ndarray of shape (guarantees,), bool
     """
+    answers = (np.diff(network.guarantees.cover_start) > 0) & (network.guarantees.share > 0)
     in_time: Flags = (network.guarantees.kind != "general") | (reactions.general_delay_days <= network.horizon_days)
-    return in_time & (np.diff(network.guarantees.cover_start) > 0)
+    return in_time & answers
 
 
 def system_of(network: Network, reactions: Reactions, shock: Shock, subject: int, unknown_cash: str) -> System:
@@ -285,7 +285,7 @@ def spread(
     subject = int(network.ids.get_indexer(pd.Index([entity_id]))[0])
     if subject < 0:
         raise UsageError("unknown_entity", id=entity_id)
-    if overdue is not None and not 0 <= overdue < float("inf"):
+    if overdue is not None and not 0 <= overdue <= LARGEST:
         raise UsageError("overdue_amount", value=overdue)
     rules = reactions or read_reactions()
     shock = shock_of(network, subject, overdue)
@@ -324,6 +324,12 @@ def spread(
     )
 
 
+def _floor(found: Spread) -> float:
+    """Return the amount below which a loss is not worth a row: a billionth of the largest total."""
+    totals = (found.vanished, float(found.trust_loss.sum()), float(found.credit_loss.sum()))
+    return NOISE * max(totals)
+
+
 def _rows(network: Network, found: Spread, subject: int, distance: np.ndarray) -> pd.DataFrame:
     """Return the rows: the subject, then all that a money column touches, those who bear most first."""
     frame = pd.DataFrame(
@@ -338,10 +344,10 @@ def _rows(network: Network, found: Spread, subject: int, distance: np.ndarray) -
         }
     )
     amounts = frame[list(MONEY)].to_numpy()
-    frame[list(MONEY)] = np.where(np.abs(amounts) > NOISE * found.largest, amounts, 0.0)
+    frame[list(MONEY)] = np.where(np.abs(amounts) > found.rounding[:, None], amounts, 0.0)
     frame.loc[frame["distance"] < 0, "distance"] = pd.NA
     frame.loc[frame["first_round"] < 0, "first_round"] = pd.NA
-    shown = (np.abs(amounts) > NOISE * found.largest).any(axis=1)
+    shown = (np.abs(amounts) > np.maximum(_floor(found), found.rounding)[:, None]).any(axis=1)
     shown[subject] = True
     frame["is_subject"] = np.arange(len(frame)) == subject
     frame = frame[shown]
@@ -390,15 +396,16 @@ def _npl_ratios(network: Network, found: Spread) -> tuple[float | None, float | 
     owed: Vector = np.asarray(network.balance.sum(axis=0)).ravel()
     if not owed.sum() > 0:
         return None, None
-    before = found.baseline.overdue_ratio > 0
-    return float(owed[before].sum() / owed.sum()), float(owed[found.defaulted].sum() / owed.sum())
+    total = owed.sum()
+    return float(owed[found.defaulted_before].sum() / total), float(owed[found.defaulted].sum() / total)
 
 
 def _projects(network: Network, found: Spread) -> list[dict[str, object]]:
     """Return the projects whose coverage fell or that are tripped."""
     before, after = found.projects_before, found.projects_after
 
-    touched = ~np.isclose(before.dscr, after.dscr, equal_nan=True) | after.lockup | after.drawstop
+    fell = before.dscr - after.dscr > NOISE * np.abs(before.dscr)
+    touched = fell | after.lockup | after.drawstop
     return [
         {
             "project_id": network.projects.id[k],
@@ -416,9 +423,10 @@ def _detail(network: Network, found: Spread, rules: Reactions) -> dict[str, obje
     lines, run, base = network.lines, found.run, found.baseline
     able = network.guarantees.id[callable_guarantees(network, rules)]
     every = [*network.ids, *network.outside]
-    fallen = np.append(run.distrust > base.distrust, False)
+    fallen = np.append(run.distrust > base.distrust + NOISE, False)
     outside = network.n
-    touched = fallen[np.minimum(lines.follows, outside)] | fallen[lines.holder] | (run.kept != base.kept)
+    cut = base.kept - run.kept > NOISE
+    touched = fallen[np.minimum(lines.follows, outside)] | fallen[lines.holder] | cut
     return {
         "lines": [
             {
@@ -431,11 +439,46 @@ def _detail(network: Network, found: Spread, rules: Reactions) -> dict[str, obje
             }
             for k in np.flatnonzero(touched)
         ],
+        "trust": _trust(network, found),
+        "lenders": _lenders(network, found),
+        "reactions": rules.model_dump(),
         "guarantees": [
             {"guarantee_id": able[k], "paid": float(run.called[k]), "paid_before": float(base.called[k])}
-            for k in np.flatnonzero(run.called != base.called)
+            for k in np.flatnonzero(np.abs(run.called - base.called) > _floor(found))
         ],
     }
+
+
+def _trust(network: Network, found: Spread) -> list[dict[str, object]]:
+    """Return the plain fall in trust: the mean belief of those who have a stake in an entity, before and after."""
+    of = network.trust.indices.astype(np.int64)
+    holders = np.bincount(of, minlength=network.n)
+    mean = sum_at(of, network.trust.data, network.n) / np.maximum(1, holders)
+    fell = found.run.distrust - found.baseline.distrust > NOISE
+    return [
+        {
+            "entity_id": str(network.ids[k]),
+            "holders": int(holders[k]),
+            "trust_before": float(mean[k] * (1 - found.baseline.distrust[k])),
+            "trust_after": float(mean[k] * (1 - found.run.distrust[k])),
+        }
+        for k in np.flatnonzero(fell & (holders > 0)).tolist()
+    ]
+
+
+def _lenders(network: Network, found: Spread) -> list[dict[str, object]]:
+    """Return the NPL ratio, before and after, of each lender whose claims lose."""
+    lent: Vector = np.asarray(network.balance.sum(axis=1)).ravel()
+    before = product(network.balance, found.defaulted_before.astype(np.float64))
+    after = product(network.balance, found.defaulted.astype(np.float64))
+    return [
+        {
+            "entity_id": str(network.ids[k]),
+            "npl_ratio_before": float(before[k] / lent[k]),
+            "npl_ratio_after": float(after[k] / lent[k]),
+        }
+        for k in np.flatnonzero(np.abs(after - before) > found.rounding).tolist()
+    ]
 
 
 def _named(network: Network, position: int) -> dict[str, object]:
@@ -461,8 +504,8 @@ def _headline(network: Network, found: Spread, subject: int) -> tuple[Sentence, 
     """Return who loses how much through whom in one sentence, who bears it in the end, and how it grew."""
     named = _named(network, subject)
     if not found.withheld:
-        return (Sentence("spread_no_shock", named),)
-    lines, floor = network.lines, NOISE * found.largest
+        return (Sentence("spread_no_shock" if found.vanished <= 0 else "spread_run_without_shock", named),)
+    lines, floor = network.lines, _floor(found)
     lost = lines.amount * (found.baseline.kept - found.run.kept)
     outside = Sentence("outside_amount", {"amount": found.absorbed_outside}) if found.absorbed_outside > floor else ""
     losses = {
@@ -489,9 +532,9 @@ def _bearers(network: Network, found: Spread) -> tuple[Sentence, ...]:
     bearers = [
         Sentence("bearer", {**_named(network, k), "share": float(found.absorbed[k]) / found.vanished})
         for k in order
-        if found.absorbed[k] > NOISE * found.largest
+        if found.absorbed[k] > _floor(found)
     ]
-    if found.absorbed_outside > NOISE * found.largest:
+    if found.absorbed_outside > _floor(found):
         bearers.append(Sentence("bearer_outside", {"share": found.absorbed_outside / found.vanished}))
     return tuple(bearers)
 
@@ -514,6 +557,7 @@ def _notes(
     )
     notes = [
         Sentence("spread_assumed", {"days": network.horizon_days, "reactions": rules.source}),
+        Sentence("reactions_numbers", {"reactions": rules.source, **_numbers(rules)}),
         Sentence("spread_channels", {"channels": channels}),
     ]
     if not feedback:
@@ -536,12 +580,30 @@ def _notes(
         notes.append(Sentence("spread_unknown_cash", convention))
     else:
         notes.append(Sentence("spread_known_cash"))
+    notes += _guarantor_notes(network, found, rules)
+    if network.implied_receivables > 0:
+        notes.append(Sentence("trade_terms_implied", {"amount": network.implied_receivables}))
     notes += _project_notes(network, found)
     strangers = sorted(set(rules.keep_by) - set(network.ids) - set(network.outside))
     if strangers:
         notes.append(Sentence("reactions_of_strangers", {"reactions": rules.source, "ids": tuple(strangers)}))
     notes.append(Sentence("spread_columns"))
     return tuple(notes)
+
+
+def _numbers(rules: Reactions) -> dict[str, object]:
+    """Return the numbers of the reactions as text; the tables stand in the detail."""
+    numbers = rules.model_dump(exclude={"keep", "keep_by", "source", "phi"})
+    return {name: f"{value:g}" if name != "a" or rules.phi is None else "phi" for name, value in numbers.items()}
+
+
+def _guarantor_notes(network: Network, found: Spread, rules: Reactions) -> list[Sentence]:
+    """Say which guarantors of unknown cash answer for something that is unpaid."""
+    guarantees = network.guarantees
+    able = callable_guarantees(network, rules)
+    asked = able & (found.run.overdue_ratio > 0)[guarantees.debtor] & network.cash_unknown[guarantees.guarantor]
+    who = sorted(set(network.ids[guarantees.guarantor[asked]]))
+    return [Sentence("guarantor_cash_unknown", {"ids": tuple(who)})] if who else []
 
 
 def _project_notes(network: Network, found: Spread) -> list[Sentence]:

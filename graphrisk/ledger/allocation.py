@@ -95,13 +95,16 @@ def settle(plan: Plan, contracts: Contracts, receipts: Receipts) -> Balances:
             interest_due=plan.interest.copy(),
             fee_due=plan.fee.copy(),
         )
+    hard = []
     for first in range(0, loans, _BLOCK):
         block = _block(plan, contracts, receipts, slice(first, min(first + _BLOCK, loans)))
-        hard = _hard(block)
-        if not hard.all():
+        left_over = _hard(block)
+        hard.append(first + np.flatnonzero(left_over))
+        if not left_over.all():
             _pay_in_time(block, balances)
-        if hard.any():
-            _pay_in_passes(block, np.flatnonzero(hard), balances, moves=moves)
+    rest = np.concatenate([np.zeros(0, dtype=np.int64), *hard])
+    for first in range(0, rest.size, _BLOCK):
+        _pay_in_passes(plan, contracts, receipts, rest[first : first + _BLOCK], balances, moves=moves)
     return balances
 
 
@@ -148,13 +151,13 @@ def _block(plan: Plan, contracts: Contracts, receipts: Receipts, loans: slice) -
     )
     running = np.zeros(part.loan.size + 1, dtype=np.int64)
     np.cumsum(part.principal + part.interest + part.fee, out=running[1:])
-    late = _rows_before(part, received.loan, received.day)
+    late = _rows_before(part.loan, part.due, received.loan, received.day)
     return _Block(contracts, part, received, loans, rows, contracts.grace[loans], running, late)
 
 
-def _rows_before(plan: Plan, loan: NDArray[np.int64], day: Days) -> NDArray[np.int64]:
+def _rows_before(loan_of_row: NDArray[np.int64], due: Days, loan: NDArray[np.int64], day: Days) -> NDArray[np.int64]:
     """Return the row after the last one of a loan that is due before a day."""
-    rows = (plan.loan << _DAY_BITS) + plan.due + _DAY_OFFSET
+    rows = (loan_of_row << _DAY_BITS) + due + _DAY_OFFSET
     return np.searchsorted(rows, (loan << _DAY_BITS) + day + _DAY_OFFSET)
 
 
@@ -173,7 +176,8 @@ def _hard(block: _Block) -> NDArray[np.bool_]:
     due = block.running[block.late] - opening[receipts.loan]
     behind = (receipts.act != PAY) | receipts.parted
     if block.grace.any():
-        overrun = _rows_before(block.plan, receipts.loan, receipts.day - block.grace[receipts.loan])
+        until = receipts.day - block.grace[receipts.loan]
+        overrun = _rows_before(block.plan.loan, block.plan.due, receipts.loan, until)
         behind |= paid < block.running[overrun] - opening[receipts.loan]
         behind |= paid + receipts.amount < due
     else:
@@ -212,8 +216,9 @@ def _pay_in_time(block: _Block, balances: Balances) -> None:
 def _accrue_once(block: _Block, principal: Money, interest: Money, balances: Balances) -> None:
     """Penalty since the due date, in one term: nothing was paid while the row was late."""
     plan, contracts = block.plan, block.contracts
-    as_of, grace = contracts.as_of[block.loans], contracts.grace[block.loans]
-    late = np.flatnonzero(plan.due < np.repeat(as_of - grace, np.diff(plan.offsets)))
+    overrun = contracts.as_of[block.loans] - block.grace
+    late = np.flatnonzero(principal | interest)
+    late = late[plan.due[late] < overrun[plan.loan[late]]]
     which = plan.loan[late] + block.loans.start
     owed, base = principal[late] + interest[late], principal[late]
     base = np.where(contracts.compound[which], owed, base)
@@ -225,73 +230,70 @@ def _accrue_once(block: _Block, principal: Money, interest: Money, balances: Bal
     balances.unknown[block.rows.start + late] = unknown
 
 
-def _pay_in_passes(block: _Block, loans: NDArray[np.int64], balances: Balances, *, moves: bool) -> None:
-    """Take the receipts of some loans of the block one after the other."""
-    plan = block.plan
-    row = _spans(plan.offsets, loans)
+def _pay_in_passes(
+    plan: Plan,
+    contracts: Contracts,
+    receipts: Receipts,
+    loans: NDArray[np.int64],
+    balances: Balances,
+    *,
+    moves: bool,
+) -> None:
+    """Take the receipts of some loans one after the other; ``moves`` says that dues may change."""
+    row, loan = _spans(plan.offsets, loans)
     high = np.cumsum(np.diff(plan.offsets)[loans])
     low = high - np.diff(plan.offsets)[loans]
-    place = np.full(block.count, -1, dtype=np.int64)
-    place[loans] = np.arange(loans.size)
     due = plan.due[row]
-    contracts = block.contracts.take(loans + block.loans.start)
-    rest: Whole = np.zeros(row.size, dtype=np.int64)
-    if contracts.penalty.denominator.dtype == object:
-        rest = rest.astype(object)
+    own = contracts.take(loans)
     scheduled = np.zeros((len(PARTS), row.size), dtype=np.int64)
     scheduled[FEE], scheduled[INTEREST], scheduled[PRINCIPAL] = plan.fee[row], plan.interest[row], plan.principal[row]
-    loan = place[plan.loan[row]]
+    held_rest: Whole = np.zeros(row.size, dtype=np.int64)
     state = Instalments(
-        contracts=contracts,
+        contracts=own,
         low=low,
         high=high,
         next=low.copy(),
         loan=loan,
         due=due,
-        overrun=due + block.grace[plan.loan[row]],
+        overrun=due + own.grace[loan],
         called=plan.called[row],
         scheduled=scheduled,
         unpaid=scheduled.copy(),
         accrued_to=due.copy(),
         held=np.zeros(row.size, dtype=np.int64),
-        held_rest=rest,
+        held_rest=held_rest.astype(object) if own.penalty.denominator.dtype == object else held_rest,
         penalty_paid=np.zeros(row.size, dtype=np.int64),
         unknown=np.zeros(row.size, dtype=np.bool_),
         unallocated=np.zeros(loans.size, dtype=np.int64),
     )
-    run(state, _events(block, loans, place, low))
+    run(state, _events(receipts, loans, state))
     close(state)
-    target = row + block.rows.start
-    balances.fee[target] = state.unpaid[FEE]
-    balances.interest[target] = state.unpaid[INTEREST]
-    balances.principal[target] = state.unpaid[PRINCIPAL]
-    balances.penalty[target] = state.unpaid[PENALTY]
-    balances.penalty_paid[target] = state.penalty_paid
-    balances.unknown[target] = state.unknown
-    balances.unallocated[loans + block.loans.start] = state.unallocated
+    balances.fee[row] = state.unpaid[FEE]
+    balances.interest[row] = state.unpaid[INTEREST]
+    balances.principal[row] = state.unpaid[PRINCIPAL]
+    balances.penalty[row] = state.unpaid[PENALTY]
+    balances.penalty_paid[row] = state.penalty_paid
+    balances.unknown[row] = state.unknown
+    balances.unallocated[loans] = state.unallocated
     if moves:
-        balances.fee_due[target] = state.scheduled[FEE]
-        balances.interest_due[target] = state.scheduled[INTEREST]
-        balances.principal_due[target] = state.scheduled[PRINCIPAL]
+        balances.fee_due[row] = state.scheduled[FEE]
+        balances.interest_due[row] = state.scheduled[INTEREST]
+        balances.principal_due[row] = state.scheduled[PRINCIPAL]
 
 
-def _spans(offsets: NDArray[np.int64], chosen: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return all positions between the offsets of some loans."""
+def _spans(offsets: NDArray[np.int64], chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return all positions between the offsets of some loans, and to which of them each belongs."""
     width = np.diff(offsets)[chosen]
     start = np.cumsum(width) - width
-    result: NDArray[np.int64] = np.arange(int(width.sum())) + np.repeat(offsets[chosen] - start, width)
-    return result
+    owner = np.repeat(np.arange(chosen.size), width)
+    return np.arange(owner.size) + (offsets[chosen] - start)[owner], owner
 
 
-def _events(block: _Block, loans: NDArray[np.int64], place: NDArray[np.int64], low: NDArray[np.int64]) -> Events:
+def _events(receipts: Receipts, loans: NDArray[np.int64], state: Instalments) -> Events:
     """Return receipts and accelerations of some loans, an acceleration before the receipts of its day."""
-    receipts, plan = block.receipts, block.plan
-    chosen = _spans(receipts.offsets, loans)
-    loan = place[receipts.loan[chosen]]
-    late = block.late[chosen] - plan.offsets[loans][loan] + low[loan]
-    on = block.contracts.accelerated_on[block.loans][loans]
-    calls = np.flatnonzero((on < NEVER) & (np.diff(plan.offsets)[loans] > 0))
-    parts = receipts.parts[:, chosen] if receipts.parts.size else receipts.parts[:, :0]
+    chosen, loan = _spans(receipts.offsets, loans)
+    on = state.contracts.accelerated_on
+    calls = np.flatnonzero((on < NEVER) & (state.high > state.low))
     whole = np.zeros(loans.size, dtype=np.bool_)
     whole[calls] = True
     whole[loan[(receipts.act[chosen] != PAY) | receipts.parted[chosen]]] = True
@@ -301,8 +303,8 @@ def _events(block: _Block, loans: NDArray[np.int64], place: NDArray[np.int64], l
         act=receipts.act[chosen],
         amount=receipts.amount[chosen],
         parted=receipts.parted[chosen],
-        parts=parts,
-        late=late,
+        parts=receipts.parts[:, chosen] if receipts.parts.size else receipts.parts[:, :0],
+        late=_rows_before(state.loan, state.due, loan, receipts.day[chosen]),
         whole=whole[loan],
     )
     return with_calls(events, calls, on[calls])

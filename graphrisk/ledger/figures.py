@@ -65,37 +65,51 @@ def figures(plan: Plan, contracts: Contracts, balances: Balances, *, from_grace_
     from_grace_end : bool
         Whether days count from the end of grace, not from the due date.
     """
-    loans = np.diff(plan.offsets)
-    late = plan.due < np.repeat(contracts.as_of - contracts.grace, loans)
-    owed = balances.principal + balances.interest
-    past_due = late & (owed > np.repeat(contracts.materiality, loans))
-    row = np.flatnonzero(past_due)
+    width = np.diff(plan.offsets)
+    overrun = contracts.as_of - contracts.grace
+    row = np.flatnonzero((balances.principal | balances.interest) > 0)
+    row = row[plan.due[row] < overrun[plan.loan[row]]]
+    row = row[balances.principal[row] + balances.interest[row] > contracts.materiality[plan.loan[row]]]
     which = plan.loan[row]
     passed = contracts.as_of[which] - plan.due[row]
     if from_grace_end:
         passed -= contracts.grace[which]
+    past_due = np.zeros(plan.loan.size, dtype=np.bool_)
+    past_due[row] = True
     row_days = np.zeros(plan.loan.size, dtype=np.int64)
     row_days[row] = passed
-    since = np.full(loans.size, NEVER, dtype=np.int64)
-    longest = np.zeros(loans.size, dtype=np.int64)
+    since = np.full(width.size, NEVER, dtype=np.int64)
+    longest = np.zeros(width.size, dtype=np.int64)
     # Rows stand by due date: of each loan the first one written last stays.
     since[which[::-1]] = plan.due[row[::-1]]
     longest[which[::-1]] = passed[::-1]
-    unknown = np.zeros(loans.size, dtype=np.bool_)
+    unknown = np.zeros(width.size, dtype=np.bool_)
     unknown[plan.loan[balances.unknown]] = True
+    principal, interest = balances.principal[row], balances.interest[row]
+    penalised, charged = np.flatnonzero(balances.penalty), np.flatnonzero(balances.fee)
+    charged = charged[plan.due[charged] < overrun[plan.loan[charged]]]
     return Figures(
         past_due=past_due,
         row_days=row_days,
         outstanding=plan.sums(balances.principal),
-        overdue_principal=plan.sums(np.where(past_due, balances.principal, 0)),
-        overdue_interest=plan.sums(np.where(past_due, balances.interest, 0)),
-        overdue_fee=plan.sums(np.where(late, balances.fee, 0)),
-        uncalled=plan.sums(np.where(past_due & ~plan.called, owed, 0)),
-        penalty=plan.sums(balances.penalty),
+        overdue_principal=_by_loan(which, principal, width.size),
+        overdue_interest=_by_loan(which, interest, width.size),
+        overdue_fee=_by_loan(plan.loan[charged], balances.fee[charged], width.size),
+        uncalled=_by_loan(which, np.where(plan.called[row], 0, principal + interest), width.size),
+        penalty=_by_loan(plan.loan[penalised], balances.penalty[penalised], width.size),
         unknown=unknown,
         since=since,
         days_past_due=longest,
     )
+
+
+def _by_loan(loan: NDArray[np.int64], values: Money, loans: int) -> Money:
+    """Return the sums of values by loan; equal loans stand together."""
+    result = np.zeros(loans, dtype=np.int64)
+    first = np.flatnonzero(np.diff(loan, prepend=-1))
+    if first.size:
+        result[loan[first]] = np.add.reduceat(values, first)
+    return result
 
 
 def cleared(plan: Plan, balances: Balances, loans: NDArray[np.bool_]) -> Balances:

@@ -178,11 +178,14 @@ def count_receipts(payments: Payments, contracts: Contracts) -> tuple[Receipts, 
     kept = left > 0
     counted, left, usable = counted.take(kept), left[kept], usable[kept]
     early = np.flatnonzero(counted.day < contracts.start[counted.loan])
-    found += more + undoing + _found(counted, early, "payment_before_start", "warning", "paid_date")
+    starts = contracts.start[counted.loan[early]].astype("datetime64[D]").astype(str).tolist()
+    found += more + undoing + _found(counted, early, "payment_before_start", "warning", "paid_date", start=starts)
     return _in_order(counted, left, usable, contracts.pro_rata), found
 
 
-def _found(payments: Payments, rows: Rows, code: str, severity: Severity, column: str) -> list[Finding]:
+def _found(
+    payments: Payments, rows: Rows, code: str, severity: Severity, column: str, **fields: list[str]
+) -> list[Finding]:
     if rows.size == 0:
         return []
     part = payments.frame.iloc[payments.row[rows]]
@@ -199,7 +202,7 @@ def _found(payments: Payments, rows: Rows, code: str, severity: Severity, column
         table="payments",
         column=column,
         value=value,
-        fields={"payment_id": part["payment_id"].fillna("").tolist(), "date": days_},
+        fields={"payment_id": part["payment_id"].fillna("").tolist(), "date": days_, **fields},
     )
 
 

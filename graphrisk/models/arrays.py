@@ -14,6 +14,9 @@ Flags: TypeAlias = NDArray[np.bool_]
 Points: TypeAlias = NDArray[np.float64]
 Matrix: TypeAlias = "sparse.csr_array[np.float64]"
 
+#: Slack of a threshold, as a share: below it a difference is rounding.
+SLACK = 1e-9
+
 
 def sum_at(positions: Positions, amounts: Vector, size: int) -> Vector:
     """Return the sums of amounts by position.

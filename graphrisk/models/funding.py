@@ -4,11 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphrisk.models.arrays import Flags, Points, Positions, Vector, sum_at
+from graphrisk.models.arrays import SLACK, Flags, Points, Positions, Vector, sum_at
 from graphrisk.models.trust import at_first_point
-
-#: Slack of a threshold, as a share of the obligation: below it a difference is rounding.
-SLACK = 1e-9
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ import numpy as np
 
 from graphrisk.models.arrays import Positions, Vector, sum_at
 
+#: Guarantees of one guarantor in a level above which they are summed on their own.
+MANY = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -23,13 +26,16 @@ class Level:
     guarantee : ndarray of shape (k,), int
         Which ones.
     steps : tuple of ndarray of int
-        Positions of all second guarantees of a guarantor, of all third ones, and so on.
+        Positions of all second guarantees of a guarantor, of all third ones, and so on, of those with few.
+    runs : tuple of (int, int)
+        Where the guarantees of each guarantor with many begin and end.
     entry, entry_of : ndarray of shape (covers,), int
         Their covered items, and for each the position in ``guarantee``.
     """
 
     guarantee: Positions
     steps: tuple[Positions, ...]
+    runs: tuple[tuple[int, int], ...]
     entry: Positions
     entry_of: Positions
 
@@ -97,9 +103,13 @@ def _level(members: Positions, guarantor: Positions, cover: Positions, owner: Po
     inside = place[owner] >= 0
     who = guarantor[members]
     fresh = np.r_[True, who[1:] != who[:-1]] if len(who) else np.zeros(0, dtype=np.bool_)
-    offset = np.arange(len(who)) - np.maximum.accumulate(np.where(fresh, np.arange(len(who)), 0))
-    steps = tuple(np.flatnonzero(offset == step) for step in range(1, int(offset.max(initial=0)) + 1))
-    return Level(members, steps, cover[inside], place[owner[inside]])
+    start = np.flatnonzero(fresh)
+    length = np.diff(np.r_[start, len(who)])
+    offset = np.arange(len(who)) - np.repeat(start, length)
+    few = np.repeat(length <= MANY, length)
+    steps = tuple(np.flatnonzero(few & (offset == step)) for step in range(1, int(offset[few].max(initial=0)) + 1))
+    runs = tuple((int(first), int(first + count)) for first, count in zip(start, length, strict=True) if count > MANY)
+    return Level(members, steps, runs, cover[inside], place[owner[inside]])
 
 
 def call_guarantees(
@@ -147,7 +157,7 @@ def call_guarantees(
         before = sum_at(level.entry_of, unpaid[level.entry], k)
         now = sum_at(level.entry_of, still[level.entry], k)
         want = np.minimum(np.minimum(cap[g], share[g] * before), now)
-        pay = np.clip(left[guarantor[g]] - _wanted_before(want, level.steps), 0.0, want)
+        pay = np.clip(left[guarantor[g]] - _wanted_before(want, level), 0.0, want)
         paid[g] = pay
         left -= sum_at(guarantor[g], pay, len(left))
         part = np.divide(pay, now, out=np.zeros(k), where=now > 0)
@@ -155,9 +165,11 @@ def call_guarantees(
     return Calls(paid, still)
 
 
-def _wanted_before(want: Vector, steps: tuple[Positions, ...]) -> Vector:
+def _wanted_before(want: Vector, level: Level) -> Vector:
     """Return the sum of the earlier wants of the same guarantor; each run adds up on its own, so no digits are lost."""
     before = np.zeros(len(want))
-    for at in steps:
+    for at in level.steps:
         before[at] = before[at - 1] + want[at - 1]
+    for start, end in level.runs:
+        np.cumsum(want[start : end - 1], out=before[start + 1 : end])
     return before

@@ -3,7 +3,8 @@
 An entity withholds D of what it owes within a horizon. A round does four steps in order, each with the newest values:
 what everyone can pay (`liquidity`), which guarantees are called (`call_guarantees`), how distrust grows (`distrust`)
 and which financing is kept (`keep_lines`). The map is monotone on a complete lattice, so a greatest and a least fixed
-point exist (Tarski 1955); rounds that start from no distress fall to the greatest, which is the least loss.
+point exist (Tarski 1955); rounds that start from no distress fall to the greatest, which is the least loss. One corner
+is not monotone: see `next_round`.
 
 Without feedback the model is that of Eisenberg and Noe, with default costs that of Rogers and Veraart:
 
@@ -19,18 +20,23 @@ import numpy as np
 from scipy import sparse
 
 from graphrisk.errors import NotConvergedError
-from graphrisk.models.arrays import Flags, Matrix, Points, Positions, Vector, product, sum_at
-from graphrisk.models.funding import SLACK, ProjectState, capacity, contract_keeps, discretion, project_state
+from graphrisk.models.arrays import SLACK, Flags, Matrix, Points, Positions, Vector, product, sum_at
+from graphrisk.models.funding import ProjectState, capacity, contract_keeps, discretion, project_state
 from graphrisk.models.guarantees import Level, call_guarantees, call_levels
 from graphrisk.models.trust import Reflection, distrust
 
 #: Kinds of lines: an undrawn limit, an advance to roll over, trade credit, a project's draws.
 UNDRAWN, ROLLED, TERMS, PROJECT = range(4)
 
-#: A round that moves less than this share of the largest amount, and no distrust by more than this, is at rest.
+#: Which way rounds may go.
+Course = Literal["down", "up", "free"]
+
+#: A round that moves less than this share of D beyond rounding, and no distrust by more than this, is at rest.
 REST = 1e-12
 #: A change below this share of an amount does not count as a change.
 CHANGE = 1e-9
+#: Rounding of sums, as a share of what is summed.
+ROUNDING = 64 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +334,11 @@ def overdue_ratio(case: Case, payment: Vector) -> Vector:
     return ratio
 
 
+def in_default(case: Case, state: State) -> Flags:
+    """Return who leaves more than the material share unpaid; a tie, within rounding, is no default."""
+    return state.overdue_ratio > case.behaviour.materiality + SLACK
+
+
 def guarantee_round(case: Case, payment: Vector, before_floor: Vector) -> tuple[Vector, Vector]:
     """Step 2: who pays for whom, in order.
 
@@ -397,21 +408,47 @@ def keep_lines(case: Case, payment: Vector, h: Vector, z: Vector) -> Vector:
     )
     outside = system.n
     governing = np.append(z, 0.0)[np.minimum(system.line_follows, outside)]
-    loss = product(system.loss_on_default, (h > rules.materiality).astype(np.float64))
+    loss = product(system.loss_on_default, (h > rules.materiality + SLACK).astype(np.float64))
     able = np.append(capacity(loss, system.equity, rules.kappa), 1.0)[np.minimum(system.line_giver, outside)]
     chosen = np.minimum(discretion(governing, rules.points, rules.of_line), able)
     return np.where(system.line_cancellable, chosen, 1.0) * standing
 
 
-def next_round(case: Case, state: State) -> State:
-    """Do steps 1 to 4 once, each with the newest values."""
+def next_round(case: Case, state: State, course: Course = "free") -> State:
+    """Do steps 1 to 4 once, each with the newest values.
+
+    Parameters
+    ----------
+    case : Case
+        The run.
+    state : State
+        Where it stands.
+    course : str
+        ``down``: nothing recovers, ``up``: nothing worsens, ``free``: the map as it is. Where the map is monotone,
+        rounds from the best (worst) state go down (up) by themselves. A guarantee that covers several creditors, of
+        whom another guarantee pays some, can break that; then the course keeps rounds from going to and fro for ever,
+        and the certificate says how far the state is from a fixed point.
+
+    Returns
+    -------
+    State
+    """
     rules = case.behaviour
+    worse = {"down": np.minimum, "up": np.maximum}.get(course)
+    better = {"down": np.maximum, "up": np.minimum}.get(course)
     before_floor, payment = liquidity(case, state)
+    if worse is not None:
+        payment = worse(payment, state.payment)
     h = overdue_ratio(case, payment)
     called, receipts = guarantee_round(case, payment, before_floor)
     z = distrust(h, state.distrust, case.system.reflection, a=rules.a, phi=rules.phi, delta=rules.delta)
+    if better is not None:
+        z = better(z, state.distrust)
     received = product(case.open_due, _ratio(payment, case.payable))
-    return State(payment, received, receipts, called, z, keep_lines(case, payment, h, z), before_floor, h)
+    kept = keep_lines(case, payment, h, z)
+    if worse is not None:
+        kept = worse(kept, state.kept)
+    return State(payment, received, receipts, called, z, kept, before_floor, h)
 
 
 def _no_distress(case: Case) -> State:
@@ -443,16 +480,31 @@ def _all_distress(case: Case) -> State:
     )
 
 
-def moved(case: Case, old: State, new: State) -> tuple[float, float]:
-    """Return the largest change of an amount between two states, in money, and of distrust."""
-    money = (
-        new.payment - old.payment,
-        new.received - old.received,
-        new.receipts - old.receipts,
-        new.called - old.called,
-        case.system.line_amount * (new.kept - old.kept),
+def moved(case: Case, old: State, new: State, *, rounding: float = 0.0) -> tuple[float, float]:
+    """Return the largest change of an amount between two states, in money, and of distrust.
+
+    Parameters
+    ----------
+    case : Case
+        The run.
+    old, new : State
+        The states.
+    rounding : float
+        Share of an amount that its change is lessened by.
+
+    Returns
+    -------
+    tuple of float
+    """
+    lines = case.system.line_amount
+    pairs = (
+        (old.payment, new.payment),
+        (old.received, new.received),
+        (old.receipts, new.receipts),
+        (old.called, new.called),
+        (lines * old.kept, lines * new.kept),
     )
-    largest = max(float(np.max(np.abs(change), initial=0.0)) for change in money)
+    largest = max(float(np.max(np.abs(after - before) - rounding * after, initial=0.0)) for before, after in pairs)
     return largest, float(np.max(np.abs(new.distrust - old.distrust), initial=0.0))
 
 
@@ -503,8 +555,7 @@ def columns(case: Case, base: State, state: State, withheld: Vector) -> Columns:
     paid_more = sum_at(system.guarantor, rise, n)
     paid_less = sum_at(system.guarantor, fall, n)
     short = (base.received - state.received) - (state.receipts - base.receipts)
-    failed = (state.overdue_ratio > case.behaviour.materiality).astype(np.float64)
-    failed -= base.overdue_ratio > case.behaviour.materiality
+    failed = in_default(case, state).astype(np.float64) - in_default(case, base)
     lost = system.line_amount * (base.kept - state.kept)
     return Columns(
         cash_shortfall=short[:n] + paid_more,
@@ -527,8 +578,8 @@ class Spread:
         what the distrusted lose of others' trust (money-weighted), what financing is withdrawn.
     absorbed, passed_on, gap : ndarray of shape (n,)
         What each bears in the end, hands on, and needs without any cover.
-    defaulted : ndarray of shape (n,), bool
-        Whether it leaves more than the material share unpaid in the run.
+    defaulted, defaulted_before : ndarray of shape (n,), bool
+        Whether it leaves more than the material share unpaid, in the run and in the baseline.
     first_round : ndarray of shape (n,), int
         First round that changed one of its columns; -1 for none, and for the least payments.
     absorbed_outside : float
@@ -541,9 +592,9 @@ class Spread:
     rounds : int
         Last round that changed a column.
     certificate : float
-        Largest change, in money, that one more round makes.
-    largest : float
-        The largest amount (of an obligation, a line, a loss on default, D); a billionth of it is rounding.
+        Largest change, in money, that one more round of the map makes.
+    rounding : ndarray of shape (n,)
+        What the rounding of sums can make of the amounts that touch each entity; a loss below it is none.
     by_channel : dict of str to float
         default, guarantee, supply (trade credit), funding, trust.
     by_round : ndarray of shape (rounds, 4)
@@ -562,6 +613,7 @@ class Spread:
     passed_on: Vector
     gap: Vector
     defaulted: Flags
+    defaulted_before: Flags
     first_round: Positions
     absorbed_outside: float
     withheld: float
@@ -570,7 +622,7 @@ class Spread:
     amplification: float
     rounds: int
     certificate: float
-    largest: float
+    rounding: Vector
     by_channel: dict[str, float]
     by_round: Points
     baseline: State = field(repr=False)
@@ -621,44 +673,52 @@ def spread(
     raised = system.solvent.copy()
     raised[subject] = True
     before = _case(system, behaviour, levels, cash=system.cash, solvent=raised, withheld=None)
-    scale = _scale(system, withheld)
-    base = _to_rest(before, _no_distress(before), scale, max_rounds)
     d = float(withheld.sum() + system.excess.sum())
+    rounding = _rounding(system)
+    still = REST * (d or float(np.max(system.obligation, initial=0.0)))
+    base = _to_rest(before, _no_distress(before), still, max_rounds)
     cash = _cash_of_run(before, base, subject, own_cash, d)
     nobody = np.zeros(system.n, dtype=np.bool_)
     case = _case(system, behaviour, levels, cash=cash, solvent=nobody, withheld=withheld)
     by_entity = np.zeros(system.n)
     by_entity[subject] = d
     start = base if extreme == "greatest" else _all_distress(case)
-    track = _run(case, base, start, by_entity=by_entity, scale=scale, max_rounds=max_rounds)
+    course: Course = "down" if extreme == "greatest" else "up"
+    floor = rounding + still
+    track = _run(case, base, start, course, by_entity=by_entity, floor=floor, still=still, max_rounds=max_rounds)
     if extreme == "least":
         track.forget_rounds()
-    else:
-        track.first_round[subject] = 0
-    return _outcome(case, before, base, track, by_entity=by_entity, largest=scale)
+    track.first_round[subject] = 0
+    return _outcome(case, before, base, track, by_entity=by_entity, rounding=rounding)
 
 
-def _scale(system: System, withheld: Vector) -> float:
-    """Return the largest amount: of an obligation, a line, a loss on default, D."""
-    candidates = (
-        system.obligation,
-        system.line_amount,
-        system.loss_on_default.data,
-        withheld.sum(keepdims=True),
+def _rounding(system: System) -> Vector:
+    """Return, for each entity, what the rounding of sums can make of the amounts that touch it."""
+    n = system.n
+    touching = (
+        sum_at(system.item_creditor, system.item_due, system.size)[:n]
+        + system.obligation
+        + sum_at(system.line_holder, system.line_amount, n)
+        + product(system.loss_on_default, np.ones(n))
+        + system.stake
     )
-    return max(float(np.max(amounts, initial=0.0)) for amounts in candidates)
+    return ROUNDING * touching
 
 
-def _to_rest(case: Case, state: State, scale: float, max_rounds: int) -> State:
-    """Do rounds until nothing moves."""
-    money = float("inf")
+def _to_rest(case: Case, state: State, still: float, max_rounds: int) -> State:
+    """Do rounds until nothing moves by more than an amount."""
+    money = belief = float("inf")
     for _ in range(max_rounds):
-        new = next_round(case, state)
-        money, belief = moved(case, state, new)
+        new = next_round(case, state, "down")
+        money, belief = moved(case, state, new, rounding=ROUNDING)
         state = new
-        if money <= REST * scale and belief <= REST:
+        if money <= still and belief <= REST:
             return state
-    raise NotConvergedError("not_converged", rounds=max_rounds, certificate=f"{money:.6g}")
+    raise _not_converged(max_rounds, money, belief)
+
+
+def _not_converged(rounds: int, money: float, belief: float) -> NotConvergedError:
+    return NotConvergedError("not_converged", rounds=rounds, certificate=f"{money:.6g}", belief=f"{belief:.3g}")
 
 
 def _cash_of_run(case: Case, base: State, subject: int, own_cash: float, withheld: float) -> Vector:
@@ -682,14 +742,14 @@ class _Track:
     certificate: float = float("inf")
     sums: list[Vector] = field(default_factory=list)
 
-    def add(self, number: int, new: Columns, scale: float) -> None:
-        """Note which entities a round changed."""
+    def add(self, number: int, new: Columns, floor: Vector) -> None:
+        """Note which entities a round changed by more than a billionth of the amount, and than rounding."""
         old = self.columns
-        floor = REST * scale
         changed = np.abs(new.four() - old.four()) > np.maximum(CHANGE * np.abs(new.four()), floor)
         touched = changed.any(axis=0)
         self.first_round[touched & (self.first_round < 0)] = number
-        if touched.any() or abs(new.outside - old.outside) > max(CHANGE * abs(new.outside), floor):
+        lost_outside = abs(new.outside - old.outside)
+        if touched.any() or lost_outside > max(CHANGE * abs(new.outside), float(np.max(floor, initial=0.0))):
             self.rounds = number
         self.sums.append(new.totals())
         self.columns = new
@@ -701,31 +761,43 @@ class _Track:
         self.sums.clear()
 
 
-def _run(case: Case, base: State, start: State, *, by_entity: Vector, scale: float, max_rounds: int) -> _Track:
-    """Do rounds from a start until nothing moves."""
+def _run(
+    case: Case,
+    base: State,
+    start: State,
+    course: Course,
+    *,
+    by_entity: Vector,
+    floor: Vector,
+    still: float,
+    max_rounds: int,
+) -> _Track:
+    """Do rounds from a start until nothing moves by more than ``still``; changes below ``floor`` are rounding."""
     n = case.system.n
     zero = np.zeros(n)
     nothing = Columns(zero, zero, zero, zero, zero, outside=0.0)
     track = _Track(start, nothing, np.full(n, -1, dtype=np.int64))
+    money = belief = float("inf")
     for number in range(1, max_rounds + 1):
-        new = next_round(case, track.state)
-        track.add(number, columns(case, base, new, by_entity), scale)
+        new = next_round(case, track.state, course)
+        track.add(number, columns(case, base, new, by_entity), floor)
         if number == 1:
             track.first_round_loss = float((base.payment - new.payment).sum())
-        track.certificate, belief = moved(case, track.state, new)
+        money, belief = moved(case, track.state, new, rounding=ROUNDING)
         track.state = new
-        if track.certificate <= REST * scale and belief <= REST:
+        if money <= still and belief <= REST:
+            track.certificate, _ = moved(case, new, next_round(case, new))
             return track
-    raise NotConvergedError("not_converged", rounds=max_rounds, certificate=f"{track.certificate:.6g}")
+    raise _not_converged(max_rounds, money, belief)
 
 
-def _outcome(case: Case, before: Case, base: State, track: _Track, *, by_entity: Vector, largest: float) -> Spread:
+def _outcome(case: Case, before: Case, base: State, track: _Track, *, by_entity: Vector, rounding: Vector) -> Spread:
     """Gather what a run at rest has changed."""
     state, found = track.state, track.columns
     d = float(by_entity.sum())
     absorbed = found.cash_shortfall + found.financing_loss - found.passed_on
     vanished = d + float(found.financing_loss.sum())
-    _assert_identity(float(absorbed.sum()) + found.outside, vanished)
+    _assert_identity(float(absorbed.sum()) + found.outside, vanished, float(rounding.sum()))
     sums = (
         np.array([*track.sums[: track.rounds - 1], found.totals()]) if track.sums and track.rounds else np.zeros((0, 4))
     )
@@ -737,7 +809,8 @@ def _outcome(case: Case, before: Case, base: State, track: _Track, *, by_entity:
         absorbed=absorbed,
         passed_on=found.passed_on,
         gap=np.maximum(0.0, -state.before_floor) - np.maximum(0.0, -base.before_floor),
-        defaulted=state.overdue_ratio > case.behaviour.materiality,
+        defaulted=in_default(case, state),
+        defaulted_before=in_default(before, base),
         first_round=track.first_round,
         absorbed_outside=found.outside,
         withheld=d,
@@ -746,7 +819,7 @@ def _outcome(case: Case, before: Case, base: State, track: _Track, *, by_entity:
         amplification=float((base.payment - state.payment).sum()) / d if d > 0 else float("nan"),
         rounds=track.rounds,
         certificate=track.certificate,
-        largest=largest,
+        rounding=rounding,
         by_channel=_by_channel(case.system, base, state, found),
         by_round=np.diff(sums, axis=0, prepend=np.zeros((1, 4))),
         baseline=base,
@@ -756,9 +829,9 @@ def _outcome(case: Case, before: Case, base: State, track: _Track, *, by_entity:
     )
 
 
-def _assert_identity(absorbed: float, vanished: float) -> None:
+def _assert_identity(absorbed: float, vanished: float, rounding: float) -> None:
     """Check that what vanished is borne by somebody: a law of the model, so a difference is a bug."""
-    if abs(absorbed - vanished) > CHANGE * max(1.0, abs(vanished)):
+    if abs(absorbed - vanished) > CHANGE * abs(vanished) + rounding:
         raise ArithmeticError(f"absorbed {absorbed!r} differs from vanished {vanished!r}")
 
 

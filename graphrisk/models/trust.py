@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphrisk.models.arrays import Matrix, Points, Positions, Vector, product, sum_at
+from graphrisk.models.arrays import SLACK, Matrix, Points, Positions, Vector, product, sum_at
 
 
 def at_first_point(points: Points, x: Vector) -> Vector:
     """Read a table straight between its points, flat beyond them; at a step the first of two points holds.
 
-    So the table is continuous from the left, and rounds that fall from above reach the greatest fixed point.
+    So the table is continuous from the left, and rounds that fall from above reach the greatest fixed point. Less than
+    1e-9 beyond a step is rounding, and stands on it.
 
     Parameters
     ----------
@@ -27,9 +28,11 @@ def at_first_point(points: Points, x: Vector) -> Vector:
     Examples
     --------
     >>> step = np.array([[0.0, 1.0], [0.0, 0.5]])
-    >>> at_first_point(step, np.array([0.0, 1e-12, 1.0])).tolist()
-    [1.0, 0.5, 0.5]
+    >>> at_first_point(step, np.array([0.0, 1e-12, 1e-6, 1.0])).tolist()
+    [1.0, 1.0, 0.5, 0.5]
     """
+    for at in points[1:][np.diff(points[:, 0]) == 0, 0]:
+        x = np.where((x > at) & (x <= at + SLACK), at, x)
     # Turned round, the first of two points of a step is the last, which is the one that interp returns.
     return np.interp(-x, -points[::-1, 0], points[::-1, 1])
 

@@ -17,6 +17,6 @@ partnership        each of both   the other       trust
 """
 
 from graphrisk.network.arrays import CHANNELS, Channel, Guarantees, Influence, Items, Lines, Projects
-from graphrisk.network.network import Network
+from graphrisk.network.network import MONTH, Network
 
-__all__ = ["CHANNELS", "Channel", "Guarantees", "Influence", "Items", "Lines", "Network", "Projects"]
+__all__ = ["CHANNELS", "MONTH", "Channel", "Guarantees", "Influence", "Items", "Lines", "Network", "Projects"]

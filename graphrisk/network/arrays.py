@@ -16,7 +16,6 @@ Matrix: TypeAlias = "sparse.csr_array[np.float64]"
 Channel: TypeAlias = Literal["default", "guarantee", "supply", "funding", "trust"]
 
 CHANNELS: tuple[Channel, ...] = ("default", "guarantee", "supply", "funding", "trust")
-LINE_KINDS = ("undrawn", "rolled", "terms", "project")
 
 
 @dataclass(frozen=True, slots=True)

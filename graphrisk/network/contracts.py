@@ -112,7 +112,7 @@ def open_invoices(read: Reading) -> pd.DataFrame:
             "due_date": rows["due_date"].to_numpy(),
         }
     )
-    half_minor = 0.5 / read.units[read.tables.currency]
+    half_minor = read.money(pd.Series(0.5, index=rows.index), rows["currency"])
     keep = (rows["issue_date"] <= read.as_of).to_numpy() & (left > half_minor)
     return frame[keep].sort_values("invoice_id", kind="stable").reset_index(drop=True)
 
@@ -174,7 +174,7 @@ def build_items(read: Reading, shares: pd.DataFrame, claims: pd.DataFrame) -> It
         }
     )
     every = pd.concat([loans, invoices], ignore_index=True)
-    every = every[every["due"] > 0]
+    every = every[(every["due"] > 0) & (every["debtor"] != every["creditor"])]
     return Items(
         kind=every["kind"].to_numpy(dtype=object),
         id=every["id"].to_numpy(dtype=object),
@@ -198,7 +198,8 @@ def _lines(kind: str, n: int, columns: dict[str, object], size: int) -> pd.DataF
     frame = pd.DataFrame({**usual, **columns}, index=range(size))
     if "follows" not in columns:
         frame["follows"] = frame["holder"]
-    return frame[(frame["amount"] > 0) & (frame["holder"] < n) & (frame["holder"] >= 0)]
+    apart = frame["giver"] != frame["holder"]
+    return frame[(frame["amount"] > 0) & (frame["holder"] < n) & (frame["holder"] >= 0) & apart]
 
 
 def undrawn_lines(read: Reading) -> pd.DataFrame:
@@ -239,10 +240,13 @@ def rolled_lines(read: Reading, invoices: pd.DataFrame) -> pd.DataFrame:
     return _lines("rolled", read.n, columns, len(financed))
 
 
-def trade_credit(read: Reading) -> pd.DataFrame:
-    """Return the trade credit of each pair: seller, buyer (positions), amount.
+def last_sales(read: Reading) -> pd.DataFrame:
+    """Return the sales of each pair and product in their last period that has begun by the date.
 
-    Sales of a day x days of terms, from the last period of the pair and product that has begun by the date.
+    Returns
+    -------
+    DataFrame
+        seller, buyer (positions), amount, and credit: sales of a day x days of terms.
     """
     rows = read.tables["trade"]
     year = pd.to_numeric(rows["period"].str[:4])
@@ -259,15 +263,26 @@ def trade_credit(read: Reading) -> pd.DataFrame:
             "product": rows["product"].fillna("").to_numpy(),
             "period": rows["period"].to_numpy(),
             "begin": begin.to_numpy(),
-            "amount": read.money(rows["amount"], rows["currency"]) / days * terms,
+            "amount": read.money(rows["amount"], rows["currency"]),
+            "credit": read.money(rows["amount"], rows["currency"]) / days * terms,
         }
     )
     frame = frame[frame["begin"] <= read.as_of].sort_values(["begin", "period"], kind="stable")
     keys = ["seller", "buyer", "product"]
     last = frame.groupby(keys)["period"].transform("last")
-    now = frame[frame["period"] == last]
-    totals = now.groupby(["seller", "buyer"], sort=True)["amount"].sum()
-    return totals[totals > 0].reset_index()
+    return frame[frame["period"] == last][["seller", "buyer", "amount", "credit"]]
+
+
+def trade_credit(sales: pd.DataFrame) -> pd.DataFrame:
+    """Return the trade credit of each pair: seller, buyer (positions), amount.
+
+    Parameters
+    ----------
+    sales : DataFrame
+        From `last_sales`.
+    """
+    totals = sales.groupby(["seller", "buyer"], sort=True)["credit"].sum()
+    return totals[totals > 0].rename("amount").reset_index()
 
 
 def terms_lines(read: Reading, credit: pd.DataFrame) -> pd.DataFrame:
@@ -362,9 +377,12 @@ def guarantee_rows(read: Reading) -> pd.DataFrame:
     inside = (frame["guarantor"] < read.n) & (frame["debtor"] < read.n)
     keep = active & open_claim & ~astray & inside & (frame["cap"] > 0) & read.in_force(rows)
     frame = frame[keep.to_numpy(dtype=bool)].sort_values("guarantee_id", kind="stable")
-    cover = ["debtor_id", "creditor_id", "loan_id"]
     several = frame["kind"] == "several"
-    count = frame[several].groupby(cover, dropna=False)["guarantee_id"].transform("size")
+    # A loan decides the cover alone, whatever creditor stands beside it.
+    cover = frame[["debtor_id", "creditor_id", "loan_id"]].assign(
+        creditor_id=frame["creditor_id"].where(frame["loan_id"].isna()), guarantee_id=frame["guarantee_id"]
+    )[several]
+    count = cover.groupby(["debtor_id", "creditor_id", "loan_id"], dropna=False)["guarantee_id"].transform("size")
     share = np.ones(len(frame))
     given = frame.loc[several, "share"].to_numpy(dtype=np.float64, na_value=np.nan)
     share[several.to_numpy()] = np.where(np.isnan(given), 1.0 / count.to_numpy(dtype=np.float64), given)

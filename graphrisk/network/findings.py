@@ -63,6 +63,10 @@ def left_out(read: Reading) -> tuple[Finding, ...]:
     parties = tables["project_parties"]
     lenders = parties[is_lender(parties)]
     found += _rows("warning", "lender_share_missing", "project_parties", lenders[lenders["share"].isna()], "share")
+    owed_to_itself = invoices[
+        (invoices["financed_by"].notna() & (invoices["financed_by"] == invoices["buyer_id"])).to_numpy(dtype=bool)
+    ]
+    found += _rows("warning", "financed_by_buyer", "invoices", owed_to_itself, "financed_by")
     projects = tables["projects"]
     unfunded = projects[~projects["project_id"].isin(lenders["project_id"])]
     found += _rows("warning", "project_without_lender", "projects", unfunded, "project_id")

@@ -30,6 +30,7 @@ from graphrisk.network.contracts import (
     build_projects,
     guarantee_rows,
     invoice_claims,
+    last_sales,
     loan_shares,
     open_invoices,
     trade_credit,
@@ -51,6 +52,10 @@ from graphrisk.tables.schemas import ROLES
 
 if TYPE_CHECKING:
     import networkx as nx
+
+
+#: Days of a month in the convention that turns monthly flows into those of a horizon.
+MONTH = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +83,13 @@ class Network:
     items, lines, guarantees, projects, influence
         The contracts, as described there.
     cash : ndarray of shape (n,)
-        Means from outside the network within the horizon, at least 0; what is known of it where cash is unknown.
+        Cash at hand and net inflow of the horizon, at least 0; 0 where cash is unknown.
     cash_unknown : ndarray of shape (n,), bool
         Whether cash is blank in the data.
-    monthly_net, monthly_outflow : ndarray of shape (n,)
-        Monthly inflow less outflow, and outflow, blanks being 0.
+    net_inflow, monthly_outflow : ndarray of shape (n,)
+        Inflow less outflow within the horizon, and outflow a month, blanks being 0.
+    implied_receivables : float
+        What trade credit exceeds the open invoices of its pairs by, in all: at stake though not invoiced.
     equity : ndarray of shape (n,)
         NaN where unknown.
     loss_given_default : ndarray of shape (n,)
@@ -98,7 +105,9 @@ class Network:
     relation, trust : csr_array of shape (n, n)
         Money that i has at stake in j, and i's belief that j meets its next obligation, on the same entries.
     exposure : dict of channel to csr_array of shape (n, n)
-        ``exposure[c][i, j]``: what i loses through channel c if j fails.
+        ``exposure[c][i, j]``: what i has to lose through channel c if j fails: money owed and trade credit
+        (default), guaranteed (guarantee), bought in the last period (supply), limits and advances (funding); a share
+        of ownership or the weight of a partnership (trust).
     findings : tuple of Finding
         What was left out, and why.
     """
@@ -118,10 +127,11 @@ class Network:
     influence: Influence = field(repr=False)
     cash: Vector = field(repr=False)
     cash_unknown: Flags = field(repr=False)
-    monthly_net: Vector = field(repr=False)
+    net_inflow: Vector = field(repr=False)
     monthly_outflow: Vector = field(repr=False)
     equity: Vector = field(repr=False)
     loss_given_default: Vector = field(repr=False)
+    implied_receivables: float
     overdue_total: Vector = field(repr=False)
     days_past_due: Positions = field(repr=False)
     balance: Matrix = field(repr=False)
@@ -203,7 +213,7 @@ class Network:
             conventions=rules,
             tables=tables,
             findings=(*ledger.findings, *left_out(read)),
-            **_entity_vectors(read),
+            **_entity_vectors(read, horizon_days),
             **_contracts(read),
         )
 
@@ -274,17 +284,18 @@ class Network:
         return graph
 
 
-def _entity_vectors(read: Reading) -> dict[str, Any]:
+def _entity_vectors(read: Reading, horizon_days: int) -> dict[str, Any]:
     """Return what the table of entities says of each, in the order of ids."""
     rows = read.tables["entities"].set_index("entity_id").reindex(read.ids[: read.n])
     cash = read.money(rows["cash"])
     net = np.nan_to_num(read.money(rows["monthly_inflow"])) - np.nan_to_num(read.money(rows["monthly_outflow"]))
+    flow = net * horizon_days / MONTH
     roles = [tuple(role for role, has in zip(ROLES, row, strict=True) if has) for row in entity_roles(read)]
     return {
         "entities": pd.DataFrame({"name": rows["name"].to_numpy(), "kind": rows["kind"].to_numpy(), "roles": roles}),
-        "cash": np.nan_to_num(cash),
+        "cash": np.where(np.isnan(cash), 0.0, np.maximum(0.0, np.nan_to_num(cash) + flow)),
         "cash_unknown": np.isnan(cash),
-        "monthly_net": net,
+        "net_inflow": flow,
         "monthly_outflow": np.nan_to_num(read.money(rows["monthly_outflow"])),
         "equity": read.money(rows["equity"]),
         "loss_given_default": rows["loss_given_default"].to_numpy(dtype=np.float64, na_value=np.nan),
@@ -297,7 +308,8 @@ def _contracts(read: Reading) -> dict[str, Any]:
     shares = loan_shares(read)
     invoices = open_invoices(read)
     claims = invoice_claims(invoices)
-    credit = trade_credit(read)
+    sales = last_sales(read)
+    credit = trade_credit(sales)
     guarantees = guarantee_rows(read)
     projects = build_projects(read)
     items = build_items(read, shares, claims)
@@ -312,7 +324,7 @@ def _contracts(read: Reading) -> dict[str, Any]:
         + matrix(claims["amount"].to_numpy(), claims["creditor"].to_numpy(), claims["debtor"].to_numpy(), n)
         + matrix(implied, credit["seller"].to_numpy(), credit["buyer"].to_numpy(), n)
     ).tocsr()
-    exposure = exposures(read, owed, guarantees, stakes, lines)
+    exposure = exposures(read, owed, guarantees, stakes, lines=lines, sales=sales)
     relation = (exposure["default"] + exposure["guarantee"]).tocsr()
     relation.sum_duplicates()
     return {
@@ -324,6 +336,7 @@ def _contracts(read: Reading) -> dict[str, Any]:
         "balance": balance,
         "unsecured": unsecured,
         "relation": relation,
+        "implied_receivables": float(implied.sum()),
         "trust": prior_trust(read, relation),
         "exposure": exposure,
         "overdue_total": sum_at(items.debtor, items.overdue, n),
@@ -334,11 +347,12 @@ def _contracts(read: Reading) -> dict[str, Any]:
 def _days_past_due(read: Reading, claims: pd.DataFrame) -> Positions:
     """Return the days past due of each entity's oldest loan instalment or invoice, 0 if none."""
     loans = read.ledger.loans
+    on_book = loans[loans["on_book"].to_numpy(dtype=bool)]
     owed = claims[~claims["disputed"]]
     late = (read.as_of - owed["due_date"]).dt.days.clip(lower=0)
     days = pd.concat(
         [
-            pd.Series(loans["days_past_due"].to_numpy(dtype=np.int64), index=read.position(loans["borrower_id"])),
+            pd.Series(on_book["days_past_due"].to_numpy(dtype=np.int64), index=read.position(on_book["borrower_id"])),
             pd.Series(late.to_numpy(dtype=np.int64), index=owed["debtor"]),
         ]
     )

@@ -138,7 +138,7 @@ def build_influence(read: Reading) -> Influence:
     party = read.position(parties["entity_id"])
     share = parties["share"].to_numpy(dtype=np.float64, na_value=0.0)
     direct = matrix(
-        np.concatenate([weight, weight, share]),
+        np.concatenate([weight, weight, np.where(spv == party, 0.0, share)]),
         np.concatenate([one, other, spv]),
         np.concatenate([other, one, party]),
         read.n,
@@ -206,15 +206,16 @@ def entity_roles(read: Reading) -> Flags:
     for column, role in enumerate(ROLES):
         has[read.position(pd.concat(sources[role])), column] = True
     entities = tables["entities"]
-    given = entities["roles"].fillna("").str.split("|")
+    added = entities[entities["roles"].notna()]
+    place = read.position(added["entity_id"])
     for column, role in enumerate(ROLES):
-        named = given.map(lambda names, role=role: role in names).to_numpy(dtype=bool)
-        has[read.position(entities["entity_id"][named]), column] = True
+        named = added["roles"].map(lambda names, role=role: role in names.split("|")).to_numpy(dtype=bool)
+        has[place[named], column] = True
     return has[: read.n]
 
 
 def exposures(
-    read: Reading, owed: Matrix, guarantees: pd.DataFrame, stakes: Vector, lines: Lines
+    read: Reading, owed: Matrix, guarantees: pd.DataFrame, stakes: Vector, *, lines: Lines, sales: pd.DataFrame
 ) -> dict[Channel, Matrix]:
     """Return what each entity loses if another fails, by channel: row = who loses, column = who fails.
 
@@ -230,8 +231,10 @@ def exposures(
         From `guarantee_stakes`.
     lines : Lines
         Financing that can be withdrawn.
+    sales : DataFrame
+        From `last_sales`.
     """
-    rows = read.tables["trade"]
+    granted = np.where(lines.kind == "terms", 0.0, lines.amount)  # trade credit is the supply channel's
     owned = read.tables["ownership"]
     owned = owned[read.in_force(owned)]
     joined = read.tables["partnerships"]
@@ -243,12 +246,12 @@ def exposures(
         "default": owed,
         "guarantee": matrix(stakes, guarantees["guarantor"].to_numpy(), guarantees["debtor"].to_numpy(), read.n),
         "supply": matrix(
-            read.money(rows["amount"], rows["currency"]),
-            read.position(rows["buyer_id"]),
-            read.position(rows["seller_id"]),
+            sales["amount"].to_numpy(dtype=np.float64),
+            sales["buyer"].to_numpy(),
+            sales["seller"].to_numpy(),
             read.n,
         ),
-        "funding": matrix(lines.amount, lines.holder, lines.giver, read.n),
+        "funding": matrix(granted, lines.holder, lines.giver, read.n),
         "trust": matrix(
             np.concatenate([share, weight, weight]),
             np.concatenate([read.position(owned["owner_id"]), one, other]),

@@ -26,7 +26,7 @@ ROLES = ("financier", "supplier", "project")
 #: What a validator says of a name, so that it is told apart from a wrong value.
 UNKNOWN_NAME = "unknown name"
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 Points = list[tuple[Share, Share]]
 
 
@@ -99,14 +99,14 @@ class Reactions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    a: Annotated[float, Field(ge=0)]
+    a: Annotated[float, Field(ge=0, strict=True)]
     phi: Annotated[Points, AfterValidator(_rising_from_zero)] | None = None
-    delta: Annotated[float, Field(ge=0, lt=1)]
-    kappa: Annotated[float, Field(ge=0)]
+    delta: Annotated[float, Field(ge=0, lt=1, strict=True)]
+    kappa: Annotated[float, Field(ge=0, strict=True)]
     loss_given_default: Share
-    general_delay_days: Annotated[int, Field(ge=0)]
+    general_delay_days: Annotated[int, Field(ge=0, strict=True)]
     cfads_lost: Share
-    materiality: Annotated[float, Field(ge=0, lt=1)]
+    materiality: Annotated[float, Field(ge=0, lt=1, strict=True)]
     keep: dict[Annotated[str, AfterValidator(_keeper)], Table]
     keep_by: dict[str, Table]
     source: str

@@ -12,7 +12,7 @@ from graphrisk.errors import InvalidDataError, StoreError
 from graphrisk.settings import FILE_NAME as SETTINGS_FILE
 from graphrisk.settings import parse
 from graphrisk.stores.delimited import read
-from graphrisk.tables.aliases import table_named
+from graphrisk.tables.aliases import currency_code, table_named
 from graphrisk.tables.book import FILE_FINDINGS, Finding, Tables
 from graphrisk.tables.intake import checked
 
@@ -112,8 +112,7 @@ def read_tables(
     if not raw:
         raise StoreError("no_table", path=named)
     merged = document | dict(settings or {})
-    book = merged.get("currency")
-    tables = checked(raw, currency=str(book).upper() if book else None)
+    tables = checked(raw, currency=_currency(merged))
     return replace(
         tables,
         findings=(*notes, *tables.findings),
@@ -121,6 +120,16 @@ def read_tables(
         settings=MappingProxyType(merged),
         reactions=reactions,
     )
+
+
+def _currency(settings: Mapping[str, object]) -> str | None:
+    """Return the book's currency as settings name it, if they do."""
+    name = str(settings.get("currency") or "")
+    code = currency_code(name)
+    if name and code is None:
+        allowed = "an ISO 4217 code such as CNY"
+        raise InvalidDataError("settings_value", file=SETTINGS_FILE, key="currency", value=name, allowed=allowed)
+    return code
 
 
 def _listed(place: Path, *, alone: bool) -> list[tuple[Path, str]]:

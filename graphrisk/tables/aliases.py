@@ -258,6 +258,17 @@ def _currencies() -> Mapping[str, str]:
     return codes
 
 
+def currency_code(name: str) -> str | None:
+    """Return the ISO 4217 code of a currency; None if it is none.
+
+    Examples
+    --------
+    >>> currency_code("rmb"), currency_code("XYZ")
+    ('CNY', None)
+    """
+    return _currencies().get(normalised_value(name))
+
+
 @cache
 def flag_values(table: str, column: str) -> Mapping[str, bool]:
     """Return what each known value of a flag stands for.

@@ -61,6 +61,14 @@ def test_broken_settings_are_invalid_data_with_file_and_place(folder, content, p
     assert refused.value.exit_code == ExitCode.INVALID_DATA
 
 
+def test_the_books_currency_may_have_another_name_but_must_be_one(folder):
+    (folder / "graphrisk.toml").write_text("currency = 'RMB'", encoding="utf-8")
+    assert read_tables([folder]).currency == "CNY"
+    (folder / "graphrisk.toml").write_text("currency = 'XYZ'", encoding="utf-8")
+    with pytest.raises(InvalidDataError, match="XYZ"):
+        read_tables([folder])
+
+
 def test_settings_nested_beyond_measure_are_refused_too(folder):
     (folder / "graphrisk.toml").write_text("a = " + "[" * 100_000, encoding="utf-8")
     with pytest.raises(InvalidDataError):

