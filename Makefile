@@ -44,8 +44,8 @@ docs: $(VENV)/core ## write the reference pages that come from the code
 	$(BIN)/python docs/write_reference.py
 
 golden: $(VENV)/test ## rewrite the expected outputs of tests and examples; look at the difference
-	-$(PYTEST) --force-regen tests/views tests/cli
-	GRAPHRISK_GOLDEN=1 $(PYTEST) tests/examples tests/docs
+	-$(PYTEST) --force-regen tests/views tests/cli tests/examples
+	$(BIN)/python docs/write_reference.py
 
 ci: lint types test ## all of the above, as CI runs it
 
