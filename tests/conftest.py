@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# Doctest would import them as modules of one name; they hold no examples.
+collect_ignore_glob = ["conftest.py", "*/conftest.py"]
+
 HOW = {"datasets": "name the folder that holds them: GRAPHRISK_DATASETS=path make test"}
 
 

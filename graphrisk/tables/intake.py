@@ -41,7 +41,7 @@ def checked(files: Sequence[RawFile], *, currency: str | None = None) -> Tables:
     files : sequence of RawFile
         The rows as they came; several files may hold one table.
     currency : str, optional
-        The book's currency (ISO 4217), of amounts that name none. Left out, it is the one that every loan names, if
+        The book's currency (ISO 4217), of amounts that name none. Left out, it is the one that every contract names, if
         that is one, else CNY.
 
     Returns
@@ -70,7 +70,7 @@ def checked(files: Sequence[RawFile], *, currency: str | None = None) -> Tables:
             intake.refused.append(file)
         else:
             intake.sheets.append(sheet)
-    book = currency or _currency_of_loans(intake)
+    book = currency or _only_currency(intake)
     for table in sorted({sheet.file.table for sheet in intake.sheets}, key=lambda name: (name != "loans", name)):
         sheets = [sheet for sheet in intake.sheets if sheet.file.table == table]
         draft, findings = drafted(sheets, currency=book, loans=intake.drafts.get("loans"))
@@ -97,14 +97,14 @@ def _place(finding: Finding) -> tuple[str, str, int, str, str, str]:
     return finding.table, finding.file, line, finding.column, finding.code, finding.value
 
 
-def _currency_of_loans(intake: _Intake) -> str:
-    """Return the currency that every loan names, else the usual one."""
-    sheets = [sheet for sheet in intake.sheets if sheet.file.table == "loans"]
-    named = [read_code(sheet.text("currency"), table="loans", column="currency").array for sheet in sheets]
+def _only_currency(intake: _Intake) -> str:
+    """Return the currency that every contract names which can name one, else the usual one."""
+    sheets = [sheet for sheet in intake.sheets if SCHEMAS[sheet.file.table].currency == "column"]
+    named = [read_code(sheet.text("currency"), table=sheet.file.table, column="currency").array for sheet in sheets]
     every = {name for array in named for name in array.unique()}
     only = str(every.pop()) if len(every) == 1 and not any(array.isna().any() for array in named) else _DEFAULT_CURRENCY
     if only != _DEFAULT_CURRENCY:
-        intake.findings.append(Finding("note", "book_currency", "loans", column="currency", value=only))
+        intake.findings.append(Finding("note", "book_currency", column="currency", value=only))
     return only
 
 
