@@ -32,10 +32,10 @@ class Drawn:
         return spread(system, rules, self.subject, withheld, own_cash=own, **more)
 
 
-def draw(seed: int, *, sound: bool = False, feedback: bool = True, guarantees: bool = True) -> Drawn:
-    """Draw a system of up to eight entities and two outside; ``sound``: all can pay if the subject does."""
+def draw(seed: int, *, feedback: bool = True, guarantees: bool = True) -> Drawn:
+    """Draw a system of up to eight entities and two outside."""
     rng = np.random.default_rng(seed)
-    n, size = int(rng.integers(3, 9)), 0
+    n = int(rng.integers(3, 9))
     size = n + 2
     count = int(rng.integers(n, 3 * n))
     debtor = rng.integers(0, n, count)
@@ -64,7 +64,7 @@ def draw(seed: int, *, sound: bool = False, feedback: bool = True, guarantees: b
         item_due=due,
         excess=np.zeros(n),
         cash=np.round(rng.random(n) * 1500),
-        solvent=np.full(n, sound) if sound else rng.random(n) < 0.2,
+        solvent=rng.random(n) < 0.2,
         line_kind=kind,
         line_holder=holder,
         line_giver=giver,
