@@ -36,6 +36,28 @@ def test_pages_from_the_code_are_as_the_code_says():
         assert (ROOT / name).read_text(encoding="utf-8") == text, f"{name} differs: run make docs"
 
 
+def test_the_readme_counts_the_tests_that_there_are(request):
+    if request.config.args != request.config.getini("testpaths"):
+        return  # a part of the tests was asked for
+    passed, skipped = map(int, re.search(r"^(\d+) passed, (\d+) skipped$", README, re.MULTILINE).groups())
+    there = [item for item in request.session.items if "datasets" in item.fixturenames]
+
+    assert len(there) == skipped, "README.md: tests of datasets"
+    assert passed + skipped == len(request.session.items), "README.md: make test prints another count"
+
+
+def test_the_readme_shows_what_make_prints_around_the_tests():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    conftest = (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+
+    for said in ("half a minute, once.", "Adding the tools that the tests need", "Running the tests on all cores."):
+        assert said in makefile
+        assert said in README
+    for said in ("skipped: not everything was tested", "GRAPHRISK_DATASETS=path make test"):
+        assert said in conftest
+        assert said in README
+
+
 @pytest.mark.usefixtures("at_root")
 @pytest.mark.parametrize("command", ASKED)
 def test_commands_that_the_readme_names_run(command, capsys):
