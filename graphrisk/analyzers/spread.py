@@ -482,13 +482,13 @@ def _lenders(network: Network, found: Spread) -> list[dict[str, object]]:
 
 
 def _named(network: Network, position: int) -> dict[str, object]:
-    """Return the name and id of an entity, apart, so that a view can mask each."""
+    """Return an entity for a sentence: its name, if it has one, and its id, apart, so that a view can mask each."""
     if position >= network.n:
-        entity_id = str(network.outside[position - network.n])
-        return {"name": entity_id, "id": entity_id}
-    name = network.entities["name"].iloc[position]
-    entity_id = str(network.ids[position])
-    return {"name": entity_id if pd.isna(name) else str(name), "id": entity_id}
+        return {"entity": Sentence("entity_unnamed", {"id": str(network.outside[position - network.n])})}
+    name, entity_id = network.entities["name"].iloc[position], str(network.ids[position])
+    if pd.isna(name):
+        return {"entity": Sentence("entity_unnamed", {"id": entity_id})}
+    return {"entity": Sentence("entity_named", {"name": str(name), "id": entity_id})}
 
 
 def _amounts(network: Network, amounts: Vector, floor: float) -> Sentence | str:

@@ -3,7 +3,6 @@
 import importlib.util
 import re
 import shlex
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -102,15 +101,3 @@ def test_every_error_is_an_exit_code_of_the_help_topic(capsys):
 
     for code in ExitCode:
         assert re.search(rf"^\W*{code.value}\b", shown, re.MULTILINE), code
-
-
-def test_the_two_language_files_say_the_same_things():
-    texts = {
-        language: tomllib.loads((ROOT / "graphrisk" / "views" / f"{language}.toml").read_text(encoding="utf-8"))
-        for language in ("en", "zh")
-    }
-    for section in texts["en"]:
-        assert texts["en"][section].keys() == texts["zh"][section].keys(), section
-        for key, sentence in texts["en"][section].items():
-            fields = [set(re.findall(r"\{(\w+)", text)) for text in (sentence, texts["zh"][section][key])]
-            assert fields[0] == fields[1], (section, key)

@@ -72,7 +72,7 @@ def spread_result() -> Result:
     ]
     frame = pd.DataFrame(rows, columns=[column.name for column in RESULTS["spread"]])
     frame = frame.astype({"distance": "Int64", "first_round": "Int64"})
-    named = {"name": PERSON, "id": CARD}
+    named = {"entity": Sentence("entity_named", {"name": PERSON, "id": CARD})}
     return Result(
         command="spread",
         columns=RESULTS["spread"],

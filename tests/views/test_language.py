@@ -78,5 +78,5 @@ def test_amounts_lists_and_codes_read_as_people_read_them(monkeypatch):
 
 
 def test_a_share_is_a_percentage_and_a_count_is_grouped():
-    assert "85.00%" in say(Sentence("bearer", {"name": "A", "id": "A", "share": 0.85}), "en")
+    assert "85.00%" in say(Sentence("bearer", {"entity": Sentence("entity_unnamed", {"id": "A"}), "share": 0.85}), "en")
     assert "1,200" in say(Sentence("more_rows", {"rows": 1200}), "zh")

@@ -64,7 +64,7 @@ def test_a_persons_name_keeps_its_first_character(masker):
 
 
 def test_a_firm_of_a_persons_name_keeps_it_beside_its_id(masker):
-    firm = Sentence("bearer", {"name": PERSON, "id": "F1", "share": 1.0})
+    firm = Sentence("entity_named", {"name": PERSON, "id": "F1"})
 
     assert masker.sentence(firm).fields["name"] == PERSON
 
