@@ -12,6 +12,8 @@ PENALTY_BASES = ("overdue_principal", "overdue_total", "outstanding")
 PENALTY_MODES = ("replaces", "on_top")
 DAYS_FROM = ("due_date", "grace_end")
 ROLLS = ("unmoved", "following")
+#: No convention is a larger number than this.
+LARGEST = 1_000_000_000
 PARTS = ("penalty", "fee", "interest", "principal")
 
 
@@ -35,8 +37,8 @@ def _number(name: str, text: str) -> Decimal:
         number = Decimal(text)
     except InvalidOperation:
         number = Decimal(-1)
-    if not number.is_finite() or number < 0:
-        raise UsageError("convention_value", name=name, value=text, allowed="a number of at least 0")
+    if not number.is_finite() or not 0 <= number <= LARGEST:
+        raise UsageError("convention_value", name=name, value=text, allowed=f"a number from 0 to {LARGEST:,}")
     return number
 
 

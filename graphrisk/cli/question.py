@@ -117,6 +117,8 @@ class Question:
     def format(self) -> Format:
         """How the answer is written: by the flag, else by the file's ending."""
         output = self.standard.output
+        if output == "" or self.standard.data == "":
+            raise UsageError("blank_path", flag="--output" if output == "" else "--data")
         if self.standard.format is not None:
             return self.standard.format
         if output is None or output == "-":
@@ -248,6 +250,9 @@ class Question:
             write(sys.stdout, terminal_width(sys.stdout))
             sys.stdout.flush()
             return
+        target, folder = Path(str(self.standard.output)).resolve(), folder_of(self.data)
+        if target.is_file() and folder is not None and target.parent == folder.resolve():
+            raise UsageError("output_is_data", path=str(self.standard.output))
         with written_whole(Path(str(self.standard.output)), bom=self.format is Format.CSV) as out:
             write(out, None)
 
@@ -392,6 +397,14 @@ def written_whole(path: Path, *, bom: bool) -> Iterator[TextIO]:
         If it cannot be written.
     """
     encoding = "utf-8-sig" if bom else "utf-8"
+    path = path.resolve()  # a link stays a link
+    if path.exists() and not path.is_file():  # a device or a pipe takes what is written, and is not replaced
+        try:
+            with path.open("w", encoding=encoding, errors="replace", newline="") as out:
+                yield out
+        except OSError as error:
+            raise UsageError("output_unwritable", path=str(path), problem=error.strerror or error) from None
+        return
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("x", encoding=encoding, errors="replace", newline="") as out:

@@ -160,7 +160,7 @@ def divided(amount: Whole, numerator: Whole, denominator: Whole) -> tuple[NDArra
     Parameters
     ----------
     amount, numerator, denominator : ndarray, shape (n,)
-        At least 0; the denominator above 0.
+        At least 0; the denominator above 0, and the whole part below 2^63.
 
     Returns
     -------

@@ -48,6 +48,7 @@ _RULED = frozenset({"money", "share", "code", "integer", "rate", "multiple"})
 
 #: Columns whose number has bounds that its type does not have.
 _BOUNDS: Mapping[tuple[str, str], tuple[int, int]] = {
+    ("fx", "rate"): (1, 2**63 - 1),
     ("loans", "pay_day"): (1, 31),
     ("loans", "stage"): (1, 3),
 }
@@ -429,27 +430,40 @@ def schedule_sum(frames: Frames, scope: Scope) -> Iterable[Mark]:
 
 
 def shares_sum(frames: Frames, scope: Scope) -> Iterable[Mark]:
-    """Mark shares of a whole that do not add up to it; the rows are kept.
+    """Mark shares of a whole that do not add up to it.
 
-    Shares of a loan above 1 are an error, below 1 a note (the rest is its lender's); shares in an entity above 1
-    are a warning.
+    Shares of a loan above 1 are an error and set aside, since they would lend more than there is; below 1 a note (the
+    rest is its lender's); shares in an entity above 1 are a warning.
 
     Examples
     --------
     >>> shares = [{"loan_id": "L1", "lender_id": lender, "share": 0.6} for lender in "FG"]
     >>> frames = {"loan_shares": SCHEMAS["loan_shares"].frame(shares)}
     >>> [(mark.severity, mark.fields["total"]) for mark in shares_sum(frames, Scope())]
-    [('error', ['1.2'])]
+    [('error', ['1.2', '1.2'])]
     """
     del scope
     for table, whole, share, more, less in (
-        ("loan_shares", "loan_id", "share", "error", "note"),
+        ("loan_shares", "loan_id", "share", "", "note"),
         ("ownership", "owned_id", "share_min", "warning", ""),
     ):
         frame = frames.get(table)
         if frame is None or not len(frame):
             continue
         first = frame.drop_duplicates(whole).index.to_numpy(np.int64)
+        of_row = frame.groupby(whole, sort=False)[share].transform("sum").to_numpy(np.float64)
+        over = np.flatnonzero(of_row > 1 + _SLACK)
+        if table == "loan_shares" and len(over):
+            fields = {"total": [f"{total:.6f}".rstrip("0").rstrip(".") for total in of_row[over]]}
+            yield Mark(
+                "error",
+                "shares_above_one",
+                table,
+                share,
+                frame.index.to_numpy(np.int64)[over],
+                aside=True,
+                fields=fields,
+            )
         totals = frame.groupby(whole, sort=False)[share].sum().to_numpy(np.float64)
         for code, severity, where in (
             ("shares_above_one", more, totals > 1 + _SLACK),

@@ -125,10 +125,11 @@ class Masker:
             return self.digest(text)  # an id that is a name tells as much as the name
         if text in self.names:
             return self.name(text)
-        parts = _BETWEEN.split(self._hide(text))  # a list, or a whole row as it came
+        parts = _BETWEEN.split(self.hidden(text))  # a list, or a whole row as it came
         return "".join(self.name(part) if part in self.names else part for part in parts)
 
-    def _hide(self, text: str) -> str:
+    def hidden(self, text: str) -> str:
+        """Return a text with what looks like an identity card or a phone hidden, names left as they are."""
         return _SENSITIVE.sub(lambda hit: hit.group() if hit["digest"] else self.digest(hit.group()), text)
 
     def value(self, value: object) -> object:
@@ -160,7 +161,7 @@ class Masker:
         fields = self.fields(sentence.fields)
         id_, name = sentence.fields.get("id"), sentence.fields.get("name")
         if isinstance(id_, str) and isinstance(name, str) and name != id_:
-            fields["name"] = self.name(name) if id_ in self.persons else self._hide(name)
+            fields["name"] = self.name(name) if id_ in self.persons else self.hidden(name)
         return Sentence(sentence.code, fields)
 
     def finding(self, finding: Finding) -> Finding:
@@ -256,7 +257,8 @@ def _masked_names(rows: pd.DataFrame, column: ResultColumn, owner: str | None, m
     if owner is None:
         return masker.column(names)
     person = rows[owner].isin(masker.persons) & names.notna()
-    return names.astype(object).where(~person, names.map(masker.name, na_action="ignore"))
+    firms = names.map(masker.hidden, na_action="ignore").astype(object)
+    return firms.where(~person, names.map(masker.name, na_action="ignore"))
 
 
 def _sorted(rows: pd.DataFrame, command: str, keys: list[str]) -> pd.DataFrame:

@@ -400,3 +400,39 @@ def test_a_settings_file_of_the_working_folder_counts_last(run, folder, tmp_path
 
     assert "截至 2024-05-31" in run("npl", "--data", folder)[1]
     assert "as of 2024-05-31" in run("npl", "--data", folder, "--lang", "en")[1]
+
+
+@pytest.mark.parametrize("flag", ["--output", "--data"])
+def test_a_blank_path_is_refused(run, flag):
+    code, _, err = run("overdue", flag, "")
+
+    assert code == 2
+    assert f"{flag} is blank" in err
+
+
+def test_an_answer_does_not_replace_the_table_that_it_came_from(run, folder):
+    before = (folder / "payments.csv").read_bytes()
+    code, _, err = run("overdue", "--data", folder, "--output", folder / "payments.csv")
+
+    assert code == 2
+    assert "is one of the tables asked" in err
+    assert (folder / "payments.csv").read_bytes() == before
+
+
+def test_a_link_stays_a_link(run, folder, tmp_path):
+    target, link = tmp_path / "target.json", tmp_path / "link.json"
+    target.write_text("old", encoding="utf-8")
+    link.symlink_to(target)
+    code, _, _ = run("overdue", "--data", folder, "--output", link)
+
+    assert code == 0
+    assert link.is_symlink()
+    assert target.read_text(encoding="utf-8").startswith("{")
+
+
+@pytest.mark.parametrize("value", ["materiality=1e30", "penalty_multiplier=1e18"])
+def test_a_huge_convention_is_refused(run, folder, value):
+    code, _, err = run("overdue", "--data", folder, "--convention", value)
+
+    assert code == 2
+    assert "a number from 0 to" in err

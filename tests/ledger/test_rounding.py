@@ -60,7 +60,7 @@ def test_floating_point_would_have_been_wrong():
     assert int(float(amount)) != amount
 
 
-@given(st.lists(st.tuples(st.integers(0, 10**15), st.integers(0, 10**6), st.integers(1, 10**9)), min_size=1))
+@given(st.lists(st.tuples(st.integers(0, 10**15), st.integers(0, 10**6), st.integers(10**3, 10**9)), min_size=1))
 def test_divided_gives_whole_part_and_rest(rows):
     amount, numerator, denominator = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
 
