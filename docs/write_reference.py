@@ -55,7 +55,7 @@ def readme(text: str) -> str:
 
 def pages() -> dict[str, str]:
     """Return the text of every page with something from the code in it, by its path from the root."""
-    os.environ.update(COLUMNS=WIDTH, NO_COLOR="1", TERMINAL_WIDTH=WIDTH)
+    os.environ.update(COLUMNS=WIDTH, NO_COLOR="1")
     return {
         "docs/reference/commands.md": command_page(),
         "docs/reference/tables.md": table_page(),

@@ -25,7 +25,7 @@ def writer():
 @pytest.fixture
 def at_root(monkeypatch):
     monkeypatch.chdir(ROOT)
-    for name in ("COLUMNS", "NO_COLOR", "TERMINAL_WIDTH"):  # what the writer sets is taken back
+    for name in ("COLUMNS", "NO_COLOR"):  # what the writer sets is taken back
         monkeypatch.setenv(name, "100")
 
 
