@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from graphrisk.cli.panels import account, data, network, start
+from graphrisk.cli.panels import account, data, start
+from graphrisk.cli.panels.network import spread
 from graphrisk.cli.voice import Voice
 from graphrisk.errors import ExitCode, GraphriskError, UsageError, texts
 from graphrisk.settings import LANGUAGES, variable_of
@@ -31,7 +32,7 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
     "Start": {"demo": start.demo, "settings": start.settings, "help": start.help_},
     "Data": {"check": data.check, "tables": data.tables},
     "Account": {"overdue": account.overdue, "npl": account.npl},
-    "Network": {"spread": network.spread},
+    "Network": {"spread": spread.spread},
 }
 
 

@@ -21,7 +21,7 @@ from graphrisk.cli.options import (
     Unmask,
     Verbose,
 )
-from graphrisk.cli.panels.network import ask
+from graphrisk.cli.panels.network.spread import ask
 from graphrisk.cli.question import Dated, Question, Standard, voice_of
 from graphrisk.cli.topics import Topic, lines
 

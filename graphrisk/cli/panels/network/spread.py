@@ -1,4 +1,4 @@
-"""The panel Network: who is hurt by whom."""
+"""The command spread: who loses how much because one entity does not pay."""
 
 from decimal import Decimal, InvalidOperation
 from pathlib import Path

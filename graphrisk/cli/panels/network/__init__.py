@@ -1,0 +1,1 @@
+"""The panel Network: who is hurt by whom; a module a command."""
