@@ -221,6 +221,119 @@ def behaviour_of(network: Network, reactions: Reactions, *, feedback: bool) -> B
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of the spread model, and under which assumptions.
+
+    Attributes
+    ----------
+    entity_id : str
+        The entity that does not pay.
+    overdue : float or None
+        Amount it does not pay, in the reporting currency; None for all that it has past due.
+    reactions : Reactions or None
+        What financiers, suppliers and projects do; None for the defaults.
+    feedback : bool
+        Whether financing reacts at all.
+    extreme : str
+        ``greatest`` payments (the mechanical loss) or ``least`` (the bound of a run on everybody).
+    unknown_cash : str
+        ``just-solvent``, ``zero``, ``refuse`` or days of outflow such as ``30d``.
+    max_rounds : int
+        Rounds after which to give up.
+    """
+
+    entity_id: str
+    overdue: float | None = None
+    reactions: Reactions | None = None
+    feedback: bool = True
+    extreme: Literal["greatest", "least"] = "greatest"
+    unknown_cash: str = "just-solvent"
+    max_rounds: int = 10_000
+
+    def parameters(self, network: Network, rules: Reactions) -> dict[str, object]:
+        """Return what was asked, by flag name."""
+        return {
+            "entity_id": self.entity_id,
+            "overdue": self.overdue,
+            "horizon_days": network.horizon_days,
+            "reactions": rules.source,
+            "feedback": self.feedback,
+            "extreme": self.extreme,
+            "unknown_cash": self.unknown_cash,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """The spread model at rest, with all that it was given.
+
+    Attributes
+    ----------
+    network : Network
+    rules : Reactions
+    shock : Shock
+    system : System
+    behaviour : Behaviour
+    subject : int
+        Position of the entity that does not pay.
+    found : Spread
+        What the model found.
+    """
+
+    network: Network
+    rules: Reactions
+    shock: Shock
+    system: System
+    behaviour: Behaviour
+    subject: int
+    found: Spread
+
+
+def solved(network: Network, asked: Asked) -> Solved:
+    """Run the spread model on a network.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    asked : Asked
+        The question.
+
+    Returns
+    -------
+    Solved
+
+    Raises
+    ------
+    UsageError
+        If the entity is unknown, or the amount negative.
+    InvalidDataError
+        If cash is unknown and that is to be refused.
+    NotConvergedError
+        If amounts still move after the last round.
+    """
+    subject = int(network.ids.get_indexer(pd.Index([asked.entity_id]))[0])
+    if subject < 0:
+        raise UsageError("unknown_entity", id=asked.entity_id)
+    if asked.overdue is not None and not 0 <= asked.overdue <= LARGEST:
+        raise UsageError("overdue_amount", value=asked.overdue)
+    rules = asked.reactions or read_reactions()
+    shock = shock_of(network, subject, asked.overdue)
+    system = system_of(network, rules, shock, subject, asked.unknown_cash)
+    behaviour = behaviour_of(network, rules, feedback=asked.feedback)
+    found = solve(
+        system,
+        behaviour,
+        subject,
+        shock.withheld,
+        own_cash=float(system.cash[subject]),
+        extreme=asked.extreme,
+        max_rounds=asked.max_rounds,
+    )
+    return Solved(network, rules, shock, system, behaviour, subject, found)
+
+
 def spread(
     network: Network,
     entity_id: str,
@@ -282,24 +395,10 @@ def spread(
     >>> result.summary["amplification"]
     1.625
     """
-    subject = int(network.ids.get_indexer(pd.Index([entity_id]))[0])
-    if subject < 0:
-        raise UsageError("unknown_entity", id=entity_id)
-    if overdue is not None and not 0 <= overdue <= LARGEST:
-        raise UsageError("overdue_amount", value=overdue)
-    rules = reactions or read_reactions()
-    shock = shock_of(network, subject, overdue)
-    system = system_of(network, rules, shock, subject, unknown_cash)
-    found = solve(
-        system,
-        behaviour_of(network, rules, feedback=feedback),
-        subject,
-        shock.withheld,
-        own_cash=float(system.cash[subject]),
-        extreme=extreme,
-        max_rounds=max_rounds,
-    )
-    rows = _rows(network, found, subject, hops(system, subject))
+    asked = Asked(entity_id, overdue, reactions, feedback, extreme, unknown_cash, max_rounds)
+    done = solved(network, asked)
+    found, subject, rules = done.found, done.subject, done.rules
+    rows = _rows(network, found, subject, hops(done.system, subject))
     return Result(
         command="spread",
         columns=RESULTS["spread"],
@@ -307,19 +406,11 @@ def spread(
         summary=_summary(network, found),
         as_of=network.as_of,
         currency=network.currency,
-        parameters={
-            "entity_id": entity_id,
-            "overdue": overdue,
-            "horizon_days": network.horizon_days,
-            "reactions": rules.source,
-            "feedback": feedback,
-            "extreme": extreme,
-            "unknown_cash": unknown_cash,
-        },
+        parameters=asked.parameters(network, rules),
         conventions=dict(network.conventions),
         tables=network.tables,
         headline=_headline(network, found, subject),
-        notes=_notes(network, found, shock, subject, rules, feedback=feedback, extreme=extreme, cash=unknown_cash),
+        notes=_notes(network, found, done.shock, subject, rules, feedback=feedback, extreme=extreme, cash=unknown_cash),
         detail=_detail(network, found, rules),
     )
 
