@@ -82,8 +82,9 @@ def settle(plan: Plan, contracts: Contracts, receipts: Receipts) -> Balances:
         principal=np.empty(rows, dtype=np.int64),
         interest=np.empty(rows, dtype=np.int64),
         fee=np.zeros(rows, dtype=np.int64),
-        penalty=np.zeros(rows, dtype=np.int64),
-        penalty_paid=np.zeros(rows, dtype=np.int64),
+        # Filled, not `zeros`: what is then written here and there would fetch the memory in pieces of 4 KiB.
+        penalty=np.full(rows, 0),
+        penalty_paid=np.full(rows, 0),
         unknown=np.zeros(rows, dtype=np.bool_),
         unallocated=np.zeros(loans, dtype=np.int64),
     )
@@ -95,16 +96,17 @@ def settle(plan: Plan, contracts: Contracts, receipts: Receipts) -> Balances:
             interest_due=plan.interest.copy(),
             fee_due=plan.fee.copy(),
         )
+    charged = bool(plan.fee.any())
     hard = []
     for first in range(0, loans, _BLOCK):
         block = _block(plan, contracts, receipts, slice(first, min(first + _BLOCK, loans)))
         left_over = _hard(block)
         hard.append(first + np.flatnonzero(left_over))
         if not left_over.all():
-            _pay_in_time(block, balances)
+            _pay_in_time(block, balances, charged=charged)
     rest = np.concatenate([np.zeros(0, dtype=np.int64), *hard])
     for first in range(0, rest.size, _BLOCK):
-        _pay_in_passes(plan, contracts, receipts, rest[first : first + _BLOCK], balances, moves=moves)
+        _pay_in_passes(plan, contracts, receipts, rest[first : first + _BLOCK], balances, moves=moves, charged=charged)
     return balances
 
 
@@ -151,7 +153,7 @@ def _block(plan: Plan, contracts: Contracts, receipts: Receipts, loans: slice) -
     )
     running = np.zeros(part.loan.size + 1, dtype=np.int64)
     np.cumsum(part.principal + part.interest + part.fee, out=running[1:])
-    late = _rows_before(part.loan, part.due, received.loan, received.day)
+    late = _rows_before_each(part, received)
     return _Block(contracts, part, received, loans, rows, contracts.grace[loans], running, late)
 
 
@@ -161,6 +163,23 @@ def _rows_before(loan_of_row: NDArray[np.int64], due: Days, loan: NDArray[np.int
     return np.searchsorted(rows, (loan << _DAY_BITS) + day + _DAY_OFFSET)
 
 
+def _rows_before_each(plan: Plan, receipts: Receipts) -> NDArray[np.int64]:
+    """Return what `_rows_before` does for all receipts of a block.
+
+    Most loans pay instalment by instalment, so that as many rows are due before a receipt as it has receipts before it:
+    that is looked at first, and only where it is wrong are the rows searched.
+    """
+    count = np.diff(receipts.offsets)
+    first, end = np.repeat(plan.offsets[:-1], count), np.repeat(plan.offsets[1:], count)
+    row = first + np.arange(receipts.loan.size) - np.repeat(receipts.offsets[:-1], count)
+    np.minimum(row, end, out=row)
+    due = np.append(plan.due, NEVER)
+    right = ((row == first) | (due[row - 1] < receipts.day)) & ((row == end) | (due[row] >= receipts.day))
+    wrong = np.flatnonzero(~right)
+    row[wrong] = _rows_before(plan.loan, plan.due, receipts.loan[wrong], receipts.day[wrong])
+    return row
+
+
 def _hard(block: _Block) -> NDArray[np.bool_]:
     """Return the loans whose payments have to be taken one after the other.
 
@@ -168,7 +187,7 @@ def _hard(block: _Block) -> NDArray[np.bool_]:
     penalty is ever met, and none is held.
     """
     contracts, receipts = block.contracts, block.receipts
-    hard = contracts.pro_rata[block.loans] | (contracts.accelerated_on[block.loans] < NEVER)
+    hard = contracts.pro_rata(block.loans) | (contracts.accelerated_on[block.loans] < NEVER)
     before = np.cumsum(receipts.amount) - receipts.amount
     base = np.append(before, 0)[receipts.offsets[:-1]]
     opening = block.running[block.plan.offsets[:-1]]
@@ -186,7 +205,7 @@ def _hard(block: _Block) -> NDArray[np.bool_]:
     return hard
 
 
-def _pay_in_time(block: _Block, balances: Balances) -> None:
+def _pay_in_time(block: _Block, balances: Balances, *, charged: bool) -> None:
     """Put the sum of what each loan paid against its dues; the rows of loans that need passes are put right later."""
     plan, contracts = block.plan, block.contracts
     cash = sums(block.receipts.amount, block.receipts.offsets)
@@ -195,29 +214,33 @@ def _pay_in_time(block: _Block, balances: Balances) -> None:
     upto = np.repeat(cash + block.running[plan.offsets[:-1]], width)
     paid = np.clip(upto - block.running[:-1], 0, total)
     whole = paid == 0
-    left = [np.where(whole, part, 0) for part in (plan.fee, plan.interest, plan.principal)]
+    dues = {INTEREST: plan.interest, PRINCIPAL: plan.principal}
+    if charged:  # else what is left of fees stays nothing, as it began
+        dues[FEE] = plan.fee
+    left = {part: np.where(whole, due, 0) for part, due in dues.items()}
     row = np.flatnonzero(~whole & (paid < total))
     number = contracts.order[block.loans][plan.loan[row]]
     for place, order in enumerate(contracts.orders):
         chosen = row[number == place]
         rest = paid[chosen]
         for part in order:
-            if part == PENALTY:
-                continue
-            due = (plan.fee, plan.interest, plan.principal)[part - FEE][chosen]
-            share = np.minimum(due, rest)
-            left[part - FEE][chosen] = due - share
-            rest = rest - share
-    balances.fee[block.rows], balances.interest[block.rows], balances.principal[block.rows] = left
+            if part in dues:
+                due = dues[part][chosen]
+                share = np.minimum(due, rest)
+                left[part][chosen] = due - share
+                rest = rest - share
+    balances.interest[block.rows], balances.principal[block.rows] = left[INTEREST], left[PRINCIPAL]
+    if FEE in left:
+        balances.fee[block.rows] = left[FEE]
     balances.unallocated[block.loans] = np.maximum(cash - sums(total, plan.offsets), 0)
-    _accrue_once(block, left[PRINCIPAL - FEE], left[INTEREST - FEE], balances)
+    _accrue_once(block, left[PRINCIPAL], left[INTEREST], balances)
 
 
 def _accrue_once(block: _Block, principal: Money, interest: Money, balances: Balances) -> None:
     """Penalty since the due date, in one term: nothing was paid while the row was late."""
     plan, contracts = block.plan, block.contracts
     overrun = contracts.as_of[block.loans] - block.grace
-    late = np.flatnonzero(principal | interest)
+    late = np.flatnonzero((plan.due < overrun.max()) & ((principal | interest) != 0))
     late = late[plan.due[late] < overrun[plan.loan[late]]]
     which = plan.loan[late] + block.loans.start
     owed, base = principal[late] + interest[late], principal[late]
@@ -238,8 +261,50 @@ def _pay_in_passes(
     balances: Balances,
     *,
     moves: bool,
+    charged: bool,
 ) -> None:
-    """Take the receipts of some loans one after the other; ``moves`` says that dues may change."""
+    """Take the receipts of some loans one after the other; ``moves``: dues may change, ``charged``: there are fees."""
+    state, events, row = opened(plan, contracts, receipts, loans)
+    run(state, events)
+    close(state)
+    if charged:
+        balances.fee[row] = state.unpaid[FEE]
+    balances.interest[row] = state.unpaid[INTEREST]
+    balances.principal[row] = state.unpaid[PRINCIPAL]
+    balances.penalty[row] = state.unpaid[PENALTY]
+    balances.penalty_paid[row] = state.penalty_paid
+    balances.unknown[row] = state.unknown
+    balances.unallocated[loans] = state.unallocated
+    if moves:
+        balances.fee_due[row] = state.scheduled[FEE]
+        balances.interest_due[row] = state.scheduled[INTEREST]
+        balances.principal_due[row] = state.scheduled[PRINCIPAL]
+
+
+def opened(
+    plan: Plan, contracts: Contracts, receipts: Receipts, loans: NDArray[np.int64]
+) -> tuple[Instalments, Events, NDArray[np.int64]]:
+    """Return the instalments of some loans before anything is paid, and what happens to them.
+
+    Parameters
+    ----------
+    plan : Plan
+        Instalments of ``n`` loans.
+    contracts : Contracts
+        Their conventions.
+    receipts : Receipts
+        What counts of their payments.
+    loans : ndarray of int64, shape (k,)
+        Positions of the loans to open.
+
+    Returns
+    -------
+    Instalments
+    Events
+        Receipts and accelerations, loan by loan in the order of time.
+    ndarray of int64
+        The row of the plan that each instalment stands for.
+    """
     row, loan = _spans(plan.offsets, loans)
     high = np.cumsum(np.diff(plan.offsets)[loans])
     low = high - np.diff(plan.offsets)[loans]
@@ -266,19 +331,7 @@ def _pay_in_passes(
         unknown=np.zeros(row.size, dtype=np.bool_),
         unallocated=np.zeros(loans.size, dtype=np.int64),
     )
-    run(state, _events(receipts, loans, state))
-    close(state)
-    balances.fee[row] = state.unpaid[FEE]
-    balances.interest[row] = state.unpaid[INTEREST]
-    balances.principal[row] = state.unpaid[PRINCIPAL]
-    balances.penalty[row] = state.unpaid[PENALTY]
-    balances.penalty_paid[row] = state.penalty_paid
-    balances.unknown[row] = state.unknown
-    balances.unallocated[loans] = state.unallocated
-    if moves:
-        balances.fee_due[row] = state.scheduled[FEE]
-        balances.interest_due[row] = state.scheduled[INTEREST]
-        balances.principal_due[row] = state.scheduled[PRINCIPAL]
+    return state, _events(receipts, loans, state), row
 
 
 def _spans(offsets: NDArray[np.int64], chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

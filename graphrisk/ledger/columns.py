@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 
 from graphrisk.tables.book import Finding, Severity
 from graphrisk.tables.currency import exponent
+from graphrisk.tables.lookup import Lookup, text_array
 
 Positions = NDArray[np.int64]
 
 
 def positions(ids: pd.Index, column: pd.Series) -> Positions:
     """Return where each id of a column stands in an index, -1 where it does not.
-
-    Equal ids that follow each other are looked up once: text is slow to look up and most files are sorted
-    by it.
 
     Parameters
     ----------
@@ -31,15 +29,31 @@ def positions(ids: pd.Index, column: pd.Series) -> Positions:
     >>> positions(pd.Index(["L1", "L2"], dtype="str"), pd.Series(["L2", "L2", "L9"], dtype="str")).tolist()
     [1, 1, -1]
     """
-    if len(column) == 0:
-        return np.zeros(0, dtype=np.int64)
-    starts = np.flatnonzero(column.ne(column.shift()).to_numpy())
-    if 2 * starts.size <= len(column):
-        found = ids.get_indexer(pd.Index(column.iloc[starts]))
-        return np.repeat(found, np.diff(starts, append=len(column)))
-    codes, known = pd.factorize(column)
-    found = np.append(ids.get_indexer(pd.Index(known)), -1)
-    return found[codes]
+    return Lookup(ids).positions(text_array(column))
+
+
+def offsets_of(owner: Positions, owners: int) -> Positions:
+    """Return where the entries of each owner begin, and where the last ones end.
+
+    Parameters
+    ----------
+    owner : ndarray of int64, shape (m,)
+        Owner of each entry, rising.
+    owners : int
+        Number of owners.
+
+    Returns
+    -------
+    ndarray of int64, shape (owners + 1,)
+
+    Examples
+    --------
+    >>> offsets_of(np.array([0, 0, 2]), 3).tolist()
+    [0, 2, 2, 3]
+    """
+    offsets = np.zeros(owners + 1, dtype=np.int64)
+    np.cumsum(np.bincount(owner, minlength=owners), out=offsets[1:])
+    return offsets
 
 
 def whole(column: pd.Series, blank: int = 0) -> NDArray[np.int64]:

@@ -69,11 +69,10 @@ class Contracts:
     rates: RateTable
     penalty: PenaltyRates
 
-    @property
-    def pro_rata(self) -> NDArray[np.bool_]:
-        """Whether each loan's payments meet the parts of an instalment in proportion."""
+    def pro_rata(self, loans: slice = slice(None)) -> NDArray[np.bool_]:
+        """Return whether each loan's payments, or those of some, meet the parts of an instalment in proportion."""
         of_order = np.array([order == PRO_RATA for order in self.orders], dtype=np.bool_)
-        result: NDArray[np.bool_] = of_order[self.order]
+        result: NDArray[np.bool_] = of_order[self.order[loans]]
         return result
 
     def take(self, loans: NDArray[np.int64]) -> "Contracts":

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from graphrisk.ledger.allocation import Balances
 from graphrisk.ledger.contracts import Contracts
-from graphrisk.ledger.dates import NEVER, Days
+from graphrisk.ledger.dates import ALWAYS, NEVER, Days
 from graphrisk.ledger.plans import Plan
 from graphrisk.ledger.schedules import Money
 
@@ -67,7 +67,8 @@ def figures(plan: Plan, contracts: Contracts, balances: Balances, *, from_grace_
     """
     width = np.diff(plan.offsets)
     overrun = contracts.as_of - contracts.grace
-    row = np.flatnonzero((balances.principal | balances.interest) > 0)
+    # Most that is unpaid is not due yet: one day for all loans leaves few rows to be looked at loan by loan.
+    row = np.flatnonzero((plan.due < overrun.max(initial=ALWAYS)) & ((balances.principal | balances.interest) > 0))
     row = row[plan.due[row] < overrun[plan.loan[row]]]
     row = row[balances.principal[row] + balances.interest[row] > contracts.materiality[plan.loan[row]]]
     which = plan.loan[row]
@@ -76,7 +77,7 @@ def figures(plan: Plan, contracts: Contracts, balances: Balances, *, from_grace_
         passed -= contracts.grace[which]
     past_due = np.zeros(plan.loan.size, dtype=np.bool_)
     past_due[row] = True
-    row_days = np.zeros(plan.loan.size, dtype=np.int64)
+    row_days = np.full(plan.loan.size, 0)  # filled, as in `settle`
     row_days[row] = passed
     since = np.full(width.size, NEVER, dtype=np.int64)
     longest = np.zeros(width.size, dtype=np.int64)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from graphrisk.conventions import Conventions
 from graphrisk.errors import InvalidDataError
 from graphrisk.ledger.allocation import Balances, settle
-from graphrisk.ledger.columns import given, positions
+from graphrisk.ledger.columns import given
 from graphrisk.ledger.contracts import Contracts, read_contracts
 from graphrisk.ledger.dates import ALWAYS, NEVER, dates, day, days
 from graphrisk.ledger.doubts import (
@@ -27,6 +27,7 @@ from graphrisk.ledger.payments import Payments, Receipts, count_receipts, read_p
 from graphrisk.ledger.plans import Plan, Versions, from_terms, joined, read_versions, scheduled, with_calls
 from graphrisk.ledger.snapshots import Snapshots, differences, latest_snapshots
 from graphrisk.tables.book import Finding, Tables
+from graphrisk.tables.lookup import Lookup, text_array
 from graphrisk.tables.schemas import SOURCE_COLUMNS
 
 #: What is read of the table `loans`.
@@ -67,8 +68,24 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class _Book:
-    """Everything that the figures of a day are computed from."""
+class Book:
+    """Everything that the figures of a day are computed from.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Rows of the table ``loans`` that had started, sorted by ``loan_id``.
+    contracts : Contracts
+        Their conventions.
+    schedule : DataFrame
+        The table ``schedule``.
+    versions : Versions
+        Which plan each of its rows belongs to.
+    payments : Payments
+        The table ``payments`` as arrays.
+    conventions : Conventions
+        What holds where a loan's own column is blank.
+    """
 
     frame: pd.DataFrame
     contracts: Contracts
@@ -142,7 +159,7 @@ def account(
     >>> ledger.loans[["overdue_total", "penalty", "days_past_due", "five_class"]].values.tolist()
     [[5200000, 131250, 35, 'special_mention']]
     """
-    book, found = _read(tables, as_of=as_of, conventions=conventions)
+    book, found = read_book(tables, as_of=as_of, conventions=conventions)
     contracts, told = book.contracts, "payments" in tables
     snapshots = latest_snapshots(tables["snapshots"], contracts.ids, contracts.as_of)
     plan, source = book.plan(contracts)
@@ -174,7 +191,23 @@ def account(
     )
 
 
-def _read(tables: Tables, *, as_of: date, conventions: Conventions) -> tuple[_Book, list[Finding]]:
+def read_book(tables: Tables, *, as_of: date, conventions: Conventions) -> tuple[Book, list[Finding]]:
+    """Return a book as arrays, and what in it is wrong.
+
+    Parameters
+    ----------
+    tables : Tables
+        The book.
+    as_of : date
+        The date that figures are wanted for.
+    conventions : Conventions
+        What holds where a loan's own column is blank.
+
+    Returns
+    -------
+    Book
+    list of Finding
+    """
     loans = tables["loans"]
     frame = loans.loc[(loans["start_date"] <= pd.Timestamp(as_of)).to_numpy(), list(_READ)]
     if not frame["loan_id"].is_monotonic_increasing:
@@ -183,12 +216,13 @@ def _read(tables: Tables, *, as_of: date, conventions: Conventions) -> tuple[_Bo
     status = frame["status"].where(given(frame["status"]), "active")
     frame = frame.assign(currency=currency, status=status)
     contracts, found = read_contracts(frame, tables, as_of=as_of, conventions=conventions)
-    loan = positions(contracts.ids, tables["payments"]["loan_id"])
+    lookup = Lookup(contracts.ids)
+    loan = lookup.positions(text_array(tables["payments"]["loan_id"]))
     payments = read_payments(tables["payments"], loan, frame["currency"])
     found += unknown_loans(payments.frame, loan, loans, payments.day, day(as_of))
     schedule = tables["schedule"]
-    versions = read_versions(schedule, positions(contracts.ids, schedule["loan_id"]))
-    return _Book(frame, contracts, schedule, versions, payments, conventions), found
+    versions = read_versions(schedule, lookup.positions(text_array(schedule["loan_id"])))
+    return Book(frame, contracts, schedule, versions, payments, conventions), found
 
 
 def _standing(frame: pd.DataFrame, contracts: Contracts, source: NDArray[np.int8]) -> Standing:
@@ -220,7 +254,7 @@ def _refuse(plan: Plan, contracts: Contracts, standing: Standing) -> None:
         raise InvalidDataError("no_payments", loan_id=contracts.ids[loan], due_date=str(due))
 
 
-def _doubts(book: _Book, plan: Plan, receipts: Receipts, standing: Standing) -> list[Finding]:
+def _doubts(book: Book, plan: Plan, receipts: Receipts, standing: Standing) -> list[Finding]:
     """Return what the terms and the schedule of a loan leave open or get wrong."""
     frame, listed = book.frame, standing.source == SCHEDULE
     return [
@@ -231,7 +265,7 @@ def _doubts(book: _Book, plan: Plan, receipts: Receipts, standing: Standing) -> 
     ]
 
 
-def _contradictions(book: _Book, plan: Plan, balances: Balances, standing: Standing) -> list[Finding]:
+def _contradictions(book: Book, plan: Plan, balances: Balances, standing: Standing) -> list[Finding]:
     """Return where a loan's own row does not fit what was paid of its instalments."""
     known = np.isin(standing.source, (SCHEDULE, TERMS))
     unpaid = plan.sums(balances.principal)
@@ -243,7 +277,7 @@ def _contradictions(book: _Book, plan: Plan, balances: Balances, standing: Stand
 
 
 def _second_opinions(
-    book: _Book, plan: Plan, balances: Balances, snapshots: Snapshots, standing: Standing
+    book: Book, plan: Plan, balances: Balances, snapshots: Snapshots, standing: Standing
 ) -> list[Finding]:
     """Compare the snapshots of loans that have a plan with what the plan gives on the snapshot's own day."""
     compared = snapshots.there & np.isin(standing.source, (SCHEDULE, TERMS)) & standing.on_book
@@ -265,7 +299,7 @@ def _second_opinions(
     return differences(snapshots, compared, computed, book.frame["currency"])
 
 
-def _original_days(book: _Book, receipts: Receipts, now: Figures) -> NDArray[np.int64]:
+def _original_days(book: Book, receipts: Receipts, now: Figures) -> NDArray[np.int64]:
     """Return days past due under the first version of each loan's schedule."""
     contracts = book.contracts
     rows = book.versions.original(contracts.as_of)

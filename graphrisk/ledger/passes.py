@@ -1,6 +1,6 @@
 """Receipts in the order of time, for many loans at once: a pass takes the next receipt of each loan."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -18,7 +18,7 @@ from graphrisk.ledger.schedules import Money
 _REACH = 2
 
 
-def run(state: Instalments, events: Events) -> None:
+def run(state: Instalments, events: Events, after: Callable[[Events], None] | None = None) -> None:
     """Take all events, the first of every loan at once, then the second, and so on.
 
     Parameters
@@ -26,16 +26,25 @@ def run(state: Instalments, events: Events) -> None:
     state : Instalments
         Changed in place.
     events : Events
+    after : callable or None
+        Is given the events of each pass once they have been taken.
     """
     for part in _by_rank(events):
-        plain = ~part.whole
-        if plain.all():
-            _receive_plain(state, part)
-            continue
-        _receive_plain(state, part.take(plain))
-        call = part.act == CALL
-        _call(state, part.take(call))
-        _receive(state, part.take(part.whole & ~call))
+        _take(state, part)
+        if after is not None:
+            after(part)
+
+
+def _take(state: Instalments, part: Events) -> None:
+    """Take one event of each of some loans."""
+    plain = ~part.whole
+    if plain.all():
+        _receive_plain(state, part)
+        return
+    _receive_plain(state, part.take(plain))
+    call = part.act == CALL
+    _call(state, part.take(call))
+    _receive(state, part.take(part.whole & ~call))
 
 
 def _by_rank(events: Events) -> Iterator[Events]:

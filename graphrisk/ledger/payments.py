@@ -7,11 +7,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from graphrisk.conventions import PARTS
-from graphrisk.ledger.columns import codes, findings, given, units, whole
+from graphrisk.ledger.columns import codes, findings, given, offsets_of, units, whole
 from graphrisk.ledger.contracts import Contracts
 from graphrisk.ledger.dates import ALWAYS, NEVER, Days, days
 from graphrisk.ledger.reversals import Movements, undo
 from graphrisk.tables.book import Finding, Severity
+from graphrisk.tables.lookup import all_differ, text_array
 from graphrisk.tables.schemas import SCHEMAS
 
 #: What a receipt does, in the order of one day.
@@ -141,7 +142,7 @@ def read_payments(frame: pd.DataFrame, loan: NDArray[np.int64], currency: pd.Ser
     ids = frame["payment_id"]
     there = given(ids)
     payment = np.zeros(0, dtype=np.int64)
-    if there.any() and not ids[there].is_unique:
+    if not all_differ(text_array(ids if there.all() else ids[there])):
         payment = np.where(there, pd.factorize(ids)[0], -1)
     return Payments(
         frame=frame,
@@ -176,11 +177,12 @@ def count_receipts(payments: Payments, contracts: Contracts) -> tuple[Receipts, 
     usable, more = _usable_parts(counted)
     left, undoing = _left(counted)
     kept = left > 0
-    counted, left, usable = counted.take(kept), left[kept], usable[kept]
+    if not kept.all():
+        counted, left, usable = counted.take(kept), left[kept], usable[kept]
     early = np.flatnonzero(counted.day < contracts.start[counted.loan])
     starts = contracts.start[counted.loan[early]].astype("datetime64[D]").astype(str).tolist()
     found += more + undoing + _found(counted, early, "payment_before_start", "warning", "paid_date", start=starts)
-    return _in_order(counted, left, usable, contracts.pro_rata), found
+    return _in_order(counted, left, usable, contracts.pro_rata()), found
 
 
 def _found(
@@ -285,11 +287,13 @@ def _ranks(payments: Payments, rows: Rows) -> NDArray[np.int64]:
 def _in_order(payments: Payments, left: Money, usable: NDArray[np.bool_], pro_rata: NDArray[np.bool_]) -> Receipts:
     """Sort what counts; a day's payments are one, but on a loan with parts or in proportion each is taken."""
     loan, act = payments.loan, _ACTS[payments.kind]
-    waiver = act == WAIVER
-    each = pro_rata.copy()
-    each[loan[usable & ~waiver]] = True
-    single = each[loan] | waiver
-    key = (((loan << _DAY_BITS) + payments.day + _DAY_OFFSET) << 2) + np.where(single & ~waiver, PAY, act)
+    single = waiver = act == WAIVER
+    key = (((loan << _DAY_BITS) + payments.day + _DAY_OFFSET) << 2) + act
+    if pro_rata.any() or usable.any():
+        each = pro_rata.copy()
+        each[loan[usable & ~waiver]] = True
+        single = each[loan] | waiver
+        key += np.where(single & ~waiver, PAY, act) - act
     order = None
     if not (key[1:] >= key[:-1]).all():
         order = np.argsort(key, kind="stable")
@@ -297,13 +301,14 @@ def _in_order(payments: Payments, left: Money, usable: NDArray[np.bool_], pro_ra
     again = np.zeros(key.size, dtype=np.bool_)
     again[1:] = key[1:] == key[:-1]
     if again.any():
-        order = np.arange(key.size) if order is None else order
         alike = np.flatnonzero((again | np.append(again[1:], False)) & single)
-        ranks = _ranks(payments, order[alike])
-        order[alike] = order[alike][np.lexsort((ranks, key[alike]))]
+        if alike.size:
+            order = np.arange(key.size) if order is None else order
+            ranks = _ranks(payments, order[alike])
+            order[alike] = order[alike][np.lexsort((ranks, key[alike]))]
         heads = np.flatnonzero(~again | single)
-        left = np.add.reduceat(left[order], heads)
-        order = order[heads]
+        left = np.add.reduceat(left if order is None else left[order], heads)
+        order = heads if order is None else order[heads]
     elif order is not None:
         left = left[order]
     everything = slice(None) if order is None else order
@@ -318,7 +323,7 @@ def _in_order(payments: Payments, left: Money, usable: NDArray[np.bool_], pro_ra
         amount=left,
         parted=parted,
         parts=parts,
-        offsets=np.searchsorted(loan[everything], np.arange(payments.currency.size + 1)),
+        offsets=offsets_of(loan[everything], payments.currency.size),
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from graphrisk.conventions import Conventions
-from graphrisk.ledger.columns import codes, whole
+from graphrisk.ledger.columns import codes, offsets_of, whole
 from graphrisk.ledger.contracts import Contracts
 from graphrisk.ledger.dates import ALWAYS, NEVER, Days, days, following, months_after
 from graphrisk.ledger.schedules import (
@@ -109,15 +109,18 @@ def plan_of(
         order = np.lexsort((no, due, loan))
         rows = (loan[order], no[order], due[order], principal[order], interest[order], fee[order])
         marks = marks[order]
-    offsets = np.searchsorted(rows[0], np.arange(loans + 1))
-    return Plan(*rows, marks, offsets)
+    return Plan(*rows, marks, offsets_of(rows[0], loans))
 
 
 def _rising(loan: NDArray[np.int64], due: Days, no: NDArray[np.int64]) -> bool:
+    if (loan[1:] < loan[:-1]).any():
+        return False
+    # Of a loan's last row and the next one's first the due dates mean nothing.
     same_loan = loan[1:] == loan[:-1]
-    same_due = same_loan & (due[1:] == due[:-1])
-    behind = (loan[1:] < loan[:-1]) | (same_loan & (due[1:] < due[:-1])) | (same_due & (no[1:] < no[:-1]))
-    return not behind.any()
+    if (same_loan & (due[1:] < due[:-1])).any():
+        return False
+    same_due = np.flatnonzero(same_loan & (due[1:] == due[:-1]))
+    return not (no[same_due + 1] < no[same_due]).any()
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,8 @@ class Guarantees:
         Positions.
     share, cap : ndarray of shape (guarantees,)
         Share of the unpaid amount answered for, and the most that is paid (infinite without a cap).
+    outstanding : ndarray of shape (guarantees,)
+        Principal and open invoices that it covers, due or not, before share and cap.
     cover_start : ndarray of shape (guarantees + 1,), int
         The covered items of guarantee g are ``cover[cover_start[g]:cover_start[g + 1]]``.
     cover : ndarray of int
@@ -104,6 +106,7 @@ class Guarantees:
     debtor: Positions
     share: Vector
     cap: Vector
+    outstanding: Vector
     cover_start: Positions
     cover: Positions
 

@@ -1,19 +1,25 @@
 """Contracts as arrays: what falls due, which financing can be withdrawn, who guarantees what, which projects draw."""
 
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from graphrisk.network.arrays import Flags, Guarantees, Items, Lines, Projects, Vector
+from graphrisk.network.arrays import Flags, Guarantees, Items, Lines, Positions, Projects, Vector
 from graphrisk.network.reading import Reading, flags
+from graphrisk.tables.lookup import Lookup, text_array
 
 
-def loan_shares(read: Reading) -> pd.DataFrame:
+def loan_shares(read: Reading, *, off_book: bool = False) -> pd.DataFrame:
     """Return who lent which share of each loan on the book.
 
     Parameters
     ----------
     read : Reading
         The book at a date.
+    off_book : bool
+        Whether loans settled, written off or sold are among them.
 
     Returns
     -------
@@ -22,31 +28,28 @@ def loan_shares(read: Reading) -> pd.DataFrame:
         leaves of 1 is the lender's. A loan of a borrower outside the data is left out.
     """
     loans = read.ledger.loans
-    base = pd.DataFrame(
+    borrower, lender = read.position(loans["borrower_id"]), read.position(loans["lender_id"])
+    loan = np.flatnonzero((loans["on_book"].to_numpy(dtype=bool) | off_book) & (borrower < read.n))
+    rest = pd.DataFrame({"loan": loan, "lender": lender[loan], "share": 1.0})
+    given = read.tables["loan_shares"]
+    parts = pd.DataFrame(
         {
-            "loan": np.arange(len(loans)),
-            "loan_id": loans["loan_id"].to_numpy(),
-            "borrower": read.position(loans["borrower_id"]),
-            "lender": read.position(loans["lender_id"]),
+            "loan": read.loan(given["loan_id"]),
+            "lender": read.position(given["lender_id"]),
+            "share": given["share"].to_numpy(dtype=np.float64, na_value=0.0),
         }
     )
-    base = base[loans["on_book"].to_numpy(dtype=bool) & (base["borrower"] < read.n).to_numpy()]
-    given = read.tables["loan_shares"]
-    parts = base.drop(columns="lender").merge(
-        pd.DataFrame(
-            {
-                "loan_id": given["loan_id"].to_numpy(),
-                "lender": read.position(given["lender_id"]),
-                "share": given["share"].to_numpy(dtype=np.float64, na_value=0.0),
-            }
-        ),
-        on="loan_id",
-    )
-    lent = parts.groupby("loan")["share"].sum().reindex(base["loan"], fill_value=0.0).to_numpy()
-    rest = base.assign(share=np.maximum(0.0, 1.0 - lent))
-    both = pd.concat([parts, rest[rest["share"] > 1e-12]], ignore_index=True)  # noqa: PLR2004 -- rounding of shares
-    keys = ["loan", "loan_id", "borrower", "lender"]
-    return both.groupby(keys, sort=True)["share"].sum().reset_index()
+    parts = parts[np.isin(parts["loan"], loan)]
+    if len(parts):
+        lent = parts.groupby("loan")["share"].sum().reindex(loan, fill_value=0.0).to_numpy()
+        rest["share"] = np.maximum(0.0, 1.0 - lent)
+        rest = rest[rest["share"] > 1e-12]  # noqa: PLR2004 -- rounding of shares
+        both = pd.concat([parts, rest], ignore_index=True)
+        rest = both.groupby(["loan", "lender"], sort=True)["share"].sum().reset_index()
+    chosen = rest["loan"].to_numpy()
+    rest.insert(1, "loan_id", loans["loan_id"].array.take(chosen))
+    rest.insert(2, "borrower", borrower[chosen])
+    return rest
 
 
 def loan_dues(read: Reading) -> tuple[Vector, Vector]:
@@ -56,11 +59,9 @@ def loan_dues(read: Reading) -> tuple[Vector, Vector]:
     and the unpaid interest due by the date, all of it past due.
     """
     loans, rows = read.ledger.loans, read.ledger.instalments
-    loan = pd.Index(loans["loan_id"]).get_indexer(pd.Index(rows["loan_id"]))
+    loan = read.loan(rows["loan_id"])
     unpaid = (rows["principal_unpaid"] + rows["interest_unpaid"]).to_numpy(dtype=np.int64)
-    interest = rows["interest_unpaid"].to_numpy(dtype=np.int64)
     by_end = (rows["due_date"] <= read.until).to_numpy()
-    by_now = ((rows["due_date"] <= read.as_of) & (rows["kind"] != "acceleration")).to_numpy()
     past = rows["past_due"].to_numpy(dtype=bool)
 
     def total(amount: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -68,11 +69,13 @@ def loan_dues(read: Reading) -> tuple[Vector, Vector]:
         np.add.at(sums, loan[where], amount[where])
         return sums
 
+    due, overdue = total(unpaid, by_end), total(unpaid, past & by_end)
     called = loans["accelerated"].to_numpy(dtype=bool)
-    outstanding = loans["outstanding_principal"].to_numpy(dtype=np.int64, na_value=0)
-    whole = outstanding + total(interest, by_now)
-    due = np.where(called, whole, total(unpaid, by_end))
-    overdue = np.where(called, whole, total(unpaid, past & by_end))
+    if called.any():
+        by_now = ((rows["due_date"] <= read.as_of) & (rows["kind"] != "acceleration")).to_numpy()
+        outstanding = loans["outstanding_principal"].to_numpy(dtype=np.int64, na_value=0)
+        whole = outstanding + total(rows["interest_unpaid"].to_numpy(dtype=np.int64), by_now)
+        due, overdue = np.where(called, whole, due), np.where(called, whole, overdue)
     currency = loans["currency"]
     return read.money(pd.Series(due), currency), read.money(pd.Series(overdue), currency)
 
@@ -100,7 +103,7 @@ def open_invoices(read: Reading) -> pd.DataFrame:
     rate = rows["advance_rate"].to_numpy(dtype=np.float64, na_value=1.0)
     frame = pd.DataFrame(
         {
-            "invoice_id": rows["invoice_id"].to_numpy(),
+            "invoice_id": rows["invoice_id"].array,
             "seller": read.position(rows["seller_id"]),
             "buyer": read.position(rows["buyer_id"]),
             "financier": financier,
@@ -151,66 +154,82 @@ def build_items(read: Reading, shares: pd.DataFrame, claims: pd.DataFrame) -> It
         From `invoice_claims`.
     """
     due, overdue = loan_dues(read)
-    loans = pd.DataFrame(
-        {
-            "kind": "loan",
-            "id": shares["loan_id"],
-            "debtor": shares["borrower"],
-            "creditor": shares["lender"],
-            "due": due[shares["loan"]] * shares["share"],
-            "overdue": overdue[shares["loan"]] * shares["share"],
-        }
-    )
     owed = claims[(claims["due_date"] <= read.until) & ~claims["disputed"] & (claims["debtor"] < read.n)]
     late = (owed["due_date"] < read.as_of).to_numpy()
-    invoices = pd.DataFrame(
-        {
-            "kind": "invoice",
-            "id": owed["invoice_id"],
-            "debtor": owed["debtor"],
-            "creditor": owed["creditor"],
-            "due": owed["amount"],
-            "overdue": np.where(late, owed["amount"], 0.0),
-        }
+    loan, share, amount = shares["loan"].to_numpy(), shares["share"].to_numpy(), owed["amount"].to_numpy()
+    kinds = np.array(["loan", "invoice"], dtype=object)
+    every = Items(
+        kind=np.repeat(kinds, [len(shares), len(owed)]),
+        id=np.concatenate([shares["loan_id"].to_numpy(dtype=object), owed["invoice_id"].to_numpy(dtype=object)]),
+        debtor=np.concatenate([shares["borrower"], owed["debtor"]]).astype(np.int64),
+        creditor=np.concatenate([shares["lender"], owed["creditor"]]).astype(np.int64),
+        due=np.concatenate([due[loan] * share, amount]),
+        overdue=np.concatenate([overdue[loan] * share, np.where(late, amount, 0.0)]),
     )
-    every = pd.concat([loans, invoices], ignore_index=True)
-    every = every[(every["due"] > 0) & (every["debtor"] != every["creditor"])]
-    return Items(
-        kind=every["kind"].to_numpy(dtype=object),
-        id=every["id"].to_numpy(dtype=object),
-        debtor=every["debtor"].to_numpy(dtype=np.int64),
-        creditor=every["creditor"].to_numpy(dtype=np.int64),
-        due=every["due"].to_numpy(dtype=np.float64),
-        overdue=every["overdue"].to_numpy(dtype=np.float64),
-    )
+    keep = (every.due > 0) & (every.debtor != every.creditor)
+    return Items(*(getattr(every, column.name)[keep] for column in fields(every)))
 
 
-def _lines(kind: str, n: int, columns: dict[str, object], size: int) -> pd.DataFrame:
-    """Return a frame of lines in which what is not said has its usual value."""
+#: The columns of a table of lines, as in `Lines`.
+_LINE: dict[str, type] = {
+    "kind": object,
+    "id": object,
+    "giver": np.int64,
+    "holder": np.int64,
+    "amount": np.float64,
+    "follows": np.int64,
+    "cancellable": np.bool_,
+    "threshold": np.float64,
+    "recourse": np.bool_,
+    "project": np.int64,
+}
+
+
+def _lines(kind: str, n: int, columns: dict[str, object], size: int) -> dict[str, np.ndarray]:
+    """Return the columns of lines by holder, giver, id; what is not said has its usual value."""
     usual: dict[str, object] = {
         "kind": kind,
         "id": "",
+        "follows": columns["holder"],
         "cancellable": True,
         "threshold": np.inf,
         "recourse": False,
         "project": -1,
     }
-    frame = pd.DataFrame({**usual, **columns}, index=range(size))
-    if "follows" not in columns:
-        frame["follows"] = frame["holder"]
-    apart = frame["giver"] != frame["holder"]
-    return frame[(frame["amount"] > 0) & (frame["holder"] < n) & (frame["holder"] >= 0) & apart]
+    given = usual | columns
+    lines: dict[str, np.ndarray] = {
+        name: np.broadcast_to(np.asarray(given[name], dtype=dtype), size) for name, dtype in _LINE.items()
+    }
+    holder = lines["holder"]
+    keep = np.flatnonzero((lines["amount"] > 0) & (holder < n) & (holder >= 0) & (lines["giver"] != holder))
+    keep = keep[_by_pair_and_id(holder[keep], lines["giver"][keep], lines["id"][keep])]
+    return {name: values[keep] for name, values in lines.items()}
 
 
-def undrawn_lines(read: Reading) -> pd.DataFrame:
+def _by_pair_and_id(holder: Positions, giver: Positions, ids: NDArray[np.object_]) -> Positions:
+    """Return the order by holder, giver, id; text is compared only where a pair stands twice."""
+    order = np.lexsort((giver, holder))
+    same = np.flatnonzero((np.diff(holder[order]) == 0) & (np.diff(giver[order]) == 0))
+    if not len(same):
+        return order
+    rank = np.zeros(len(order), dtype=np.int64)
+    tied = order[np.union1d(same, same + 1)]
+    rank[tied] = pd.factorize(ids[tied], sort=True)[0]
+    return np.lexsort((rank, giver, holder))
+
+
+def undrawn_lines(read: Reading) -> dict[str, np.ndarray]:
     """Return the undrawn part of each facility that has not expired."""
     rows = read.tables["facilities"]
     loans = read.ledger.loans
     on_book = loans[loans["on_book"].to_numpy(dtype=bool)]
-    lent = pd.Series(read.money(on_book["outstanding_principal"], on_book["currency"]), index=on_book["facility_id"])
-    of_loans = lent.groupby(level=0).sum().reindex(rows["facility_id"]).fillna(0.0).to_numpy()
     drawn = read.money(rows["drawn"], rows["currency"])
-    drawn = np.where(np.isnan(drawn), of_loans, drawn)
+    if np.isnan(drawn).any():
+        lent = pd.Series(
+            read.money(on_book["outstanding_principal"], on_book["currency"]), index=on_book["facility_id"]
+        )
+        of_loans = lent.groupby(level=0).sum().reindex(rows["facility_id"]).fillna(0.0).to_numpy()
+        drawn = np.where(np.isnan(drawn), of_loans, drawn)
     amount = read.money(rows["limit"], rows["currency"]) - drawn
     threshold = np.nan_to_num(read.money(rows["cross_default_threshold"], rows["currency"]))
     expired = (rows["expiry"].notna() & (rows["expiry"] <= read.as_of)).to_numpy()
@@ -225,7 +244,7 @@ def undrawn_lines(read: Reading) -> pd.DataFrame:
     return _lines("undrawn", read.n, columns, len(rows))
 
 
-def rolled_lines(read: Reading, invoices: pd.DataFrame) -> pd.DataFrame:
+def rolled_lines(read: Reading, invoices: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return the advances on open invoices, which must be rolled over."""
     financed = invoices[invoices["financier"] >= 0]
     confirmed = financed["confirmed"].to_numpy()
@@ -249,28 +268,36 @@ def last_sales(read: Reading) -> pd.DataFrame:
         seller, buyer (positions), amount, and credit: sales of a day x days of terms.
     """
     rows = read.tables["trade"]
-    year = pd.to_numeric(rows["period"].str[:4])
-    month = pd.to_numeric(rows["period"].str[5:7], errors="coerce")
-    begin = pd.to_datetime(
-        pd.DataFrame({"year": year, "month": month.fillna(1).astype("int64"), "day": 1}), errors="coerce"
-    ).astype("datetime64[s]")
-    days = np.where(month.notna(), begin.dt.days_in_month, np.where(begin.dt.is_leap_year, 366, 365))
+    code, periods = pd.factorize(rows["period"], sort=True)
+    begins, lengths = _periods(pd.Series(periods, dtype="str"))
     terms = rows["terms_days"].to_numpy(dtype=np.float64, na_value=0.0)
+    amount = read.money(rows["amount"], rows["currency"])
     frame = pd.DataFrame(
         {
             "seller": read.position(rows["seller_id"]),
             "buyer": read.position(rows["buyer_id"]),
-            "product": rows["product"].fillna("").to_numpy(),
-            "period": rows["period"].to_numpy(),
-            "begin": begin.to_numpy(),
-            "amount": read.money(rows["amount"], rows["currency"]),
-            "credit": read.money(rows["amount"], rows["currency"]) / days * terms,
+            "product": pd.factorize(rows["product"].fillna(""))[0],
+            "period": code,
+            "begin": begins[code],
+            "amount": amount,
+            "credit": amount / lengths[code] * terms,
         }
     )
     frame = frame[frame["begin"] <= read.as_of].sort_values(["begin", "period"], kind="stable")
     keys = ["seller", "buyer", "product"]
     last = frame.groupby(keys)["period"].transform("last")
     return frame[frame["period"] == last][["seller", "buyer", "amount", "credit"]]
+
+
+def _periods(periods: pd.Series) -> tuple[NDArray[np.datetime64], Vector]:
+    """Return the first day and the length in days of months and years; last, those of a blank."""
+    year = pd.to_numeric(periods.str[:4])
+    month = pd.to_numeric(periods.str[5:7], errors="coerce")
+    begin = pd.to_datetime(
+        pd.DataFrame({"year": year, "month": month.fillna(1).astype("int64"), "day": 1}), errors="coerce"
+    ).astype("datetime64[s]")
+    days = np.where(month.notna(), begin.dt.days_in_month, np.where(begin.dt.is_leap_year, 366, 365))
+    return np.append(begin.to_numpy(), np.datetime64("NaT")), np.append(days.astype(np.float64), np.nan)
 
 
 def trade_credit(sales: pd.DataFrame) -> pd.DataFrame:
@@ -285,7 +312,7 @@ def trade_credit(sales: pd.DataFrame) -> pd.DataFrame:
     return totals[totals > 0].rename("amount").reset_index()
 
 
-def terms_lines(read: Reading, credit: pd.DataFrame) -> pd.DataFrame:
+def terms_lines(read: Reading, credit: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return trade credit as lines that the seller gives the buyer."""
     columns: dict[str, object] = {
         "giver": credit["seller"].to_numpy(),
@@ -295,7 +322,7 @@ def terms_lines(read: Reading, credit: pd.DataFrame) -> pd.DataFrame:
     return _lines("terms", read.n, columns, len(credit))
 
 
-def project_lines(read: Reading, projects: Projects) -> pd.DataFrame:
+def project_lines(read: Reading, projects: Projects) -> dict[str, np.ndarray]:
     """Return what each lender of a project has promised and not yet lent."""
     rows = read.tables["projects"]
     left = read.money(rows["debt_committed"]) - np.nan_to_num(read.money(rows["debt_drawn"]))
@@ -318,38 +345,22 @@ def project_lines(read: Reading, projects: Projects) -> pd.DataFrame:
 
 def build_lines(read: Reading, invoices: pd.DataFrame, credit: pd.DataFrame, projects: Projects) -> Lines:
     """Return all lines: undrawn, rolled, terms, project, each by holder, giver, id."""
-    every = pd.concat(
-        [
-            frame.sort_values(["holder", "giver", "id"], kind="stable")
-            for frame in (
-                undrawn_lines(read),
-                rolled_lines(read, invoices),
-                terms_lines(read, credit),
-                project_lines(read, projects),
-            )
-        ],
-        ignore_index=True,
+    parts = (
+        undrawn_lines(read),
+        rolled_lines(read, invoices),
+        terms_lines(read, credit),
+        project_lines(read, projects),
     )
-    return Lines(
-        kind=every["kind"].to_numpy(dtype=object),
-        id=every["id"].to_numpy(dtype=object),
-        giver=every["giver"].to_numpy(dtype=np.int64),
-        holder=every["holder"].to_numpy(dtype=np.int64),
-        amount=every["amount"].to_numpy(dtype=np.float64),
-        follows=every["follows"].to_numpy(dtype=np.int64),
-        cancellable=every["cancellable"].to_numpy(dtype=bool),
-        threshold=every["threshold"].to_numpy(dtype=np.float64),
-        recourse=every["recourse"].to_numpy(dtype=bool),
-        project=every["project"].to_numpy(dtype=np.int64),
-    )
+    return Lines(**{name: np.concatenate([part[name] for part in parts]) for name in _LINE})
 
 
 def guarantee_astray(read: Reading) -> Flags:
     """Return which rows of ``guarantees`` name a loan that is unknown or another borrower's."""
-    rows = read.tables["guarantees"]
-    loans = read.tables["loans"].drop_duplicates("loan_id").set_index("loan_id")["borrower_id"]
-    borrower = rows["loan_id"].map(loans)
-    return (rows["loan_id"].notna() & (borrower.isna() | (borrower != rows["debtor_id"]))).to_numpy(dtype=bool)
+    rows, loans = read.tables["guarantees"], read.tables["loans"]
+    loan = Lookup(pd.Index(loans["loan_id"])).positions(text_array(rows["loan_id"]))
+    borrower = np.append(read.position(loans["borrower_id"]), -1)[loan]
+    stray: Flags = (borrower < 0) | (borrower != read.position(rows["debtor_id"]))
+    return stray & rows["loan_id"].notna().to_numpy()
 
 
 def guarantee_rows(read: Reading) -> pd.DataFrame:
@@ -361,7 +372,7 @@ def guarantee_rows(read: Reading) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The table's columns, and guarantor, debtor, creditor (positions), cap, share.
+        The table's columns, and guarantor, debtor, creditor (positions), loan (position in the ledger's), cap, share.
     """
     rows = read.tables["guarantees"]
     open_claim = rows["claim_until"].isna() | (rows["claim_until"] >= read.as_of)
@@ -371,6 +382,7 @@ def guarantee_rows(read: Reading) -> pd.DataFrame:
         guarantor=read.position(rows["guarantor_id"]),
         debtor=read.position(rows["debtor_id"]),
         creditor=read.position(rows["creditor_id"]),
+        loan=read.loan(rows["loan_id"]),
         cap=np.nan_to_num(read.money(rows["amount"]), nan=np.inf),
         kind=rows["kind"].fillna("general"),
     )
@@ -389,33 +401,21 @@ def guarantee_rows(read: Reading) -> pd.DataFrame:
     return frame.assign(share=share).reset_index(drop=True)
 
 
-def build_guarantees(rows: pd.DataFrame, items: Items) -> Guarantees:
+def build_guarantees(rows: pd.DataFrame, items: Items, outstanding: Vector) -> Guarantees:
     """Return guarantees and the items that each covers.
 
     All shares of its loan; else all that the debtor owes to its creditor; without a creditor all that it owes.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From `guarantee_rows`.
+    items : Items
+        What falls due within the horizon.
+    outstanding : ndarray of shape (guarantees,)
+        What each covers, due or not.
     """
-    frame = pd.DataFrame(
-        {
-            "item": np.arange(len(items.due)),
-            "debtor": items.debtor,
-            "creditor": items.creditor,
-            "loan_id": pd.Series(items.id, dtype="str").where(items.kind == "loan"),
-        }
-    )
-    gs = rows[["debtor", "creditor", "loan_id"]].assign(g=np.arange(len(rows)))
-    of_loan = gs["loan_id"].notna()
-    of_pair = ~of_loan & (gs["creditor"] >= 0)
-    of_all = ~of_loan & ~of_pair
-    pairs = pd.concat(
-        [
-            gs[of_loan][["g", "loan_id"]].merge(frame.dropna(subset=["loan_id"]), on="loan_id"),
-            gs[of_pair][["g", "debtor", "creditor"]].merge(frame, on=["debtor", "creditor"]),
-            gs[of_all][["g", "debtor"]].merge(frame, on="debtor"),
-        ],
-        ignore_index=True,
-    ).sort_values(["g", "item"], kind="stable")
-    start = np.zeros(len(rows) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(pairs["g"].to_numpy(dtype=np.int64), minlength=len(rows)), out=start[1:])
+    start, cover = _covers(rows, items)
     return Guarantees(
         id=rows["guarantee_id"].to_numpy(dtype=object),
         kind=rows["kind"].to_numpy(dtype=object),
@@ -423,9 +423,39 @@ def build_guarantees(rows: pd.DataFrame, items: Items) -> Guarantees:
         debtor=rows["debtor"].to_numpy(dtype=np.int64),
         share=rows["share"].to_numpy(dtype=np.float64),
         cap=rows["cap"].to_numpy(dtype=np.float64),
+        outstanding=outstanding,
         cover_start=start,
-        cover=pairs["item"].to_numpy(dtype=np.int64),
+        cover=cover,
     )
+
+
+def _covers(rows: pd.DataFrame, items: Items) -> tuple[Positions, Positions]:
+    """Return where the covered items of each guarantee begin, and the items."""
+    is_loan = items.kind == "loan"
+    code, ids = pd.factorize(items.id[is_loan])
+    loan_of_item = np.full(len(items.due), -1, dtype=np.int64)
+    loan_of_item[is_loan] = code
+    loan = Lookup(pd.Index(ids, dtype="str")).positions(text_array(rows["loan_id"]))
+    named = rows["loan_id"].notna().to_numpy()
+    debtor, creditor = rows["debtor"].to_numpy(), rows["creditor"].to_numpy()
+    width = int(max(items.creditor.max(initial=0), creditor.max(initial=0))) + 2
+    joins = (
+        (named & (loan >= 0), loan, loan_of_item),
+        (~named & (creditor >= 0), debtor * width + creditor, items.debtor * width + items.creditor),
+        (~named & (creditor < 0), debtor, items.debtor),
+    )
+    guarantee, item = [], []
+    for where, wanted, of_item in joins:
+        chosen, order = np.flatnonzero(where), np.argsort(of_item, kind="stable")
+        first, last = (np.searchsorted(of_item[order], wanted[chosen], side) for side in ("left", "right"))
+        count = last - first
+        before = np.cumsum(count) - count
+        guarantee.append(np.repeat(chosen, count))
+        item.append(order[np.repeat(first - before, count) + np.arange(count.sum())])
+    owner = np.concatenate(guarantee)
+    start = np.zeros(len(rows) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(owner, minlength=len(rows)), out=start[1:])
+    return start, np.concatenate(item)[np.argsort(owner, kind="stable")]
 
 
 def is_lender(parties: pd.DataFrame) -> pd.Series:

@@ -1,16 +1,22 @@
 """What a network leaves out of a book, said row by row."""
 
+import numpy as np
 import pandas as pd
 
+from graphrisk.network.arrays import Flags
 from graphrisk.network.contracts import guarantee_astray, is_lender
 from graphrisk.network.reading import Reading
-from graphrisk.tables.book import Finding, Severity
+from graphrisk.tables.book import Finding
 
 
-def _rows(severity: Severity, code: str, table: str, frame: pd.DataFrame, column: str) -> list[Finding]:
+def _rows(code: str, table: str, frame: pd.DataFrame, where: Flags | pd.Series, column: str) -> list[Finding]:
+    chosen = np.flatnonzero(where)
+    if not len(chosen):
+        return []
+    frame = frame[["source_file", "source_line", column]].take(chosen)
     return [
         Finding(
-            severity,
+            "warning",
             code,
             table=table,
             file=str(file),
@@ -47,27 +53,21 @@ def left_out(read: Reading) -> tuple[Finding, ...]:
     )
     for table, column in must_be_inside:
         rows = tables[table]
-        found += _rows("warning", "outside_left_out", table, rows[read.position(rows[column]) >= read.n], column)
+        found += _rows("outside_left_out", table, rows, read.position(rows[column]) >= read.n, column)
     guarantees = tables["guarantees"]
-    found += _rows(
-        "warning",
-        "guarantee_of_nothing",
-        "guarantees",
-        guarantees[guarantees["amount"].eq(0).to_numpy(dtype=bool, na_value=False)],
-        "amount",
-    )
-    found += _rows("warning", "guarantee_of_other_loan", "guarantees", guarantees[guarantee_astray(read)], "loan_id")
+    nothing = guarantees["amount"].eq(0).to_numpy(dtype=bool, na_value=False)
+    found += _rows("guarantee_of_nothing", "guarantees", guarantees, nothing, "amount")
+    found += _rows("guarantee_of_other_loan", "guarantees", guarantees, guarantee_astray(read), "loan_id")
     invoices = tables["invoices"]
-    unsized = invoices[(invoices["financed_by"].notna() & invoices["advance_rate"].isna()).to_numpy(dtype=bool)]
-    found += _rows("warning", "advance_rate_missing", "invoices", unsized, "advance_rate")
+    financier = read.position(invoices["financed_by"])
+    unsized = (financier >= 0) & invoices["advance_rate"].isna().to_numpy()
+    found += _rows("advance_rate_missing", "invoices", invoices, unsized, "advance_rate")
     parties = tables["project_parties"]
     lenders = parties[is_lender(parties)]
-    found += _rows("warning", "lender_share_missing", "project_parties", lenders[lenders["share"].isna()], "share")
-    owed_to_itself = invoices[
-        (invoices["financed_by"].notna() & (invoices["financed_by"] == invoices["buyer_id"])).to_numpy(dtype=bool)
-    ]
-    found += _rows("warning", "financed_by_buyer", "invoices", owed_to_itself, "financed_by")
+    found += _rows("lender_share_missing", "project_parties", lenders, lenders["share"].isna(), "share")
+    owed_to_itself = (financier >= 0) & (financier == read.position(invoices["buyer_id"]))
+    found += _rows("financed_by_buyer", "invoices", invoices, owed_to_itself, "financed_by")
     projects = tables["projects"]
-    unfunded = projects[~projects["project_id"].isin(lenders["project_id"])]
-    found += _rows("warning", "project_without_lender", "projects", unfunded, "project_id")
+    unfunded = ~projects["project_id"].isin(lenders["project_id"])
+    found += _rows("project_without_lender", "projects", projects, unfunded, "project_id")
     return tuple(found)

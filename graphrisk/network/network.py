@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from graphrisk.conventions import Conventions
-from graphrisk.ledger.overdue import account
 from graphrisk.network.arrays import (
     Channel,
     Flags,
@@ -35,13 +35,15 @@ from graphrisk.network.contracts import (
     open_invoices,
     trade_credit,
 )
+from graphrisk.network.evidence import payment_evidence
 from graphrisk.network.findings import left_out
-from graphrisk.network.reading import Reading, currency_units, known_ids
+from graphrisk.network.reading import Reading
 from graphrisk.network.stakes import (
     build_influence,
     entity_roles,
     exposures,
     guarantee_stakes,
+    guaranteed_amounts,
     implied_receivables,
     loan_balances,
     matrix,
@@ -56,6 +58,9 @@ if TYPE_CHECKING:
 
 #: Days of a month in the convention that turns monthly flows into those of a horizon.
 MONTH = 30
+
+#: Where beliefs come from that nobody states.
+TrustSource = Literal["prior", "history"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,8 @@ class Network:
         NaN where the entity has no figure of its own.
     overdue_total : ndarray of shape (n,)
         What each entity has past due.
+    outstanding : ndarray of shape (n,)
+        Principal of loans and open invoices that each entity owes, due or not, to those outside the data too.
     days_past_due : ndarray of shape (n,), int
         Of its oldest past-due instalment or invoice.
     balance : csr_array of shape (n, n)
@@ -110,6 +117,10 @@ class Network:
         of ownership or the weight of a partnership (trust).
     findings : tuple of Finding
         What was left out, and why.
+    trust_source : str
+        Whether beliefs that nobody states are ``prior`` or come from payment ``history``.
+    assume_unpaid : bool
+        Whether instalments without any payment record count as unpaid.
     """
 
     ids: pd.Index
@@ -133,6 +144,7 @@ class Network:
     loss_given_default: Vector = field(repr=False)
     implied_receivables: float
     overdue_total: Vector = field(repr=False)
+    outstanding: Vector = field(repr=False)
     days_past_due: Positions = field(repr=False)
     balance: Matrix = field(repr=False)
     unsecured: Matrix = field(repr=False)
@@ -140,6 +152,8 @@ class Network:
     trust: Matrix = field(repr=False)
     exposure: Mapping[Channel, Matrix] = field(repr=False)
     findings: tuple[Finding, ...] = field(repr=False)
+    trust_source: TrustSource = "prior"
+    assume_unpaid: bool = False
 
     @classmethod
     def from_tables(
@@ -151,6 +165,7 @@ class Network:
         conventions: Conventions | None = None,
         currency: str | None = None,
         assume_unpaid: bool = False,
+        trust: TrustSource = "prior",
     ) -> "Network":
         """Build the network of a book at a date.
 
@@ -168,6 +183,9 @@ class Network:
             Reporting currency; None for the book's.
         assume_unpaid : bool
             Count instalments without any payment record as unpaid instead of refusing.
+        trust : str
+            Where beliefs come from that no partnership states: ``prior``, the obligor's pd; ``history``, payment
+            history where there is any, then the pd.
 
         Returns
         -------
@@ -191,30 +209,42 @@ class Network:
         100.0
         """
         rules = conventions or Conventions()
-        ledger = account(tables, as_of=as_of, conventions=rules, assume_unpaid=assume_unpaid)
-        ids, outside = known_ids(tables)
-        now = pd.Timestamp(as_of)
         reporting = currency or tables.currency
-        read = Reading(
-            tables=tables,
-            ledger=ledger,
-            as_of=now,
-            until=now + timedelta(days=horizon_days),
-            ids=ids.append(outside),
-            n=len(ids),
-            units=currency_units(tables, ledger, reporting, now),
+        read = Reading.of(
+            tables,
+            as_of=as_of,
+            horizon_days=horizon_days,
+            conventions=rules,
+            currency=reporting,
+            assume_unpaid=assume_unpaid,
         )
         return cls(
-            ids=ids,
-            outside=outside,
+            ids=read.ids[: read.n],
+            outside=read.ids[read.n :],
             as_of=as_of,
             horizon_days=horizon_days,
             currency=reporting,
             conventions=rules,
             tables=tables,
-            findings=(*ledger.findings, *left_out(read)),
+            findings=(*read.ledger.findings, *left_out(read)),
+            trust_source=trust,
+            assume_unpaid=assume_unpaid,
             **_entity_vectors(read, horizon_days),
-            **_contracts(read),
+            **_contracts(read, trust),
+        )
+
+    def reading(self) -> Reading:
+        """Return the book that it was built from, read again at the same date.
+
+        Contracts stand there one by one, for those who want more of them than their sums.
+        """
+        return Reading.of(
+            self.tables,
+            as_of=self.as_of,
+            horizon_days=self.horizon_days,
+            conventions=self.conventions,
+            currency=self.currency,
+            assume_unpaid=self.assume_unpaid,
         )
 
     @property
@@ -286,13 +316,13 @@ class Network:
 
 def _entity_vectors(read: Reading, horizon_days: int) -> dict[str, Any]:
     """Return what the table of entities says of each, in the order of ids."""
-    rows = read.tables["entities"].set_index("entity_id").reindex(read.ids[: read.n])
+    rows = read.entities()
     cash = read.money(rows["cash"])
     net = np.nan_to_num(read.money(rows["monthly_inflow"])) - np.nan_to_num(read.money(rows["monthly_outflow"]))
     flow = net * horizon_days / MONTH
-    roles = [tuple(role for role, has in zip(ROLES, row, strict=True) if has) for row in entity_roles(read)]
+    roles = _named(entity_roles(read))
     return {
-        "entities": pd.DataFrame({"name": rows["name"].to_numpy(), "kind": rows["kind"].to_numpy(), "roles": roles}),
+        "entities": pd.DataFrame({"name": rows["name"].array, "kind": rows["kind"].array, "roles": roles}),
         "cash": np.where(np.isnan(cash), 0.0, np.maximum(0.0, np.nan_to_num(cash) + flow)),
         "cash_unknown": np.isnan(cash),
         "net_inflow": flow,
@@ -302,7 +332,16 @@ def _entity_vectors(read: Reading, horizon_days: int) -> dict[str, Any]:
     }
 
 
-def _contracts(read: Reading) -> dict[str, Any]:
+def _named(roles: Flags) -> NDArray[np.object_]:
+    """Return the names of roles as a tuple for each entity; of each set of roles there is one tuple."""
+    bits = 1 << np.arange(len(ROLES))
+    names = np.empty(1 << len(ROLES), dtype=object)
+    for number in range(len(names)):
+        names[number] = tuple(role for role, bit in zip(ROLES, bits.tolist(), strict=True) if number & bit)
+    return names[roles @ bits]
+
+
+def _contracts(read: Reading, trust: TrustSource) -> dict[str, Any]:
     """Return all that the contracts say."""
     n = read.n
     shares = loan_shares(read)
@@ -317,7 +356,10 @@ def _contracts(read: Reading) -> dict[str, Any]:
     balance, unsecured = loan_balances(read, shares)
     loans = read.ledger.loans
     lent = read.money(loans["outstanding_principal"], loans["currency"])[shares["loan"]] * shares["share"].to_numpy()
-    stakes = guarantee_stakes(guarantees, shares, lent, claims)
+    guaranteed = guaranteed_amounts(guarantees, shares, lent, claims)
+    stakes = guarantee_stakes(guarantees["share"].to_numpy(), guarantees["cap"].to_numpy(), guaranteed)
+    borrowed = sum_at(shares["borrower"].to_numpy(), np.nan_to_num(lent), n)
+    billed = claims[claims["debtor"] < n]
     implied = implied_receivables(invoices, credit)
     owed = (
         balance
@@ -330,14 +372,15 @@ def _contracts(read: Reading) -> dict[str, Any]:
     return {
         "items": items,
         "lines": lines,
-        "guarantees": build_guarantees(guarantees, items),
+        "guarantees": build_guarantees(guarantees, items, guaranteed),
+        "outstanding": borrowed + sum_at(billed["debtor"].to_numpy(), billed["amount"].to_numpy(), n),
         "projects": projects,
         "influence": build_influence(read),
         "balance": balance,
         "unsecured": unsecured,
         "relation": relation,
         "implied_receivables": float(implied.sum()),
-        "trust": prior_trust(read, relation),
+        "trust": prior_trust(read, relation, payment_evidence(read) if trust == "history" else None),
         "exposure": exposure,
         "overdue_total": sum_at(items.debtor, items.overdue, n),
         "days_past_due": _days_past_due(read, claims),
@@ -350,10 +393,7 @@ def _days_past_due(read: Reading, claims: pd.DataFrame) -> Positions:
     on_book = loans[loans["on_book"].to_numpy(dtype=bool)]
     owed = claims[~claims["disputed"]]
     late = (read.as_of - owed["due_date"]).dt.days.clip(lower=0)
-    days = pd.concat(
-        [
-            pd.Series(on_book["days_past_due"].to_numpy(dtype=np.int64), index=read.position(on_book["borrower_id"])),
-            pd.Series(late.to_numpy(dtype=np.int64), index=owed["debtor"]),
-        ]
-    )
-    return days.groupby(level=0).max().reindex(range(read.n), fill_value=0).to_numpy(dtype=np.int64)
+    oldest = np.zeros(len(read.ids) + 1, dtype=np.int64)  # the last one is for blanks
+    np.maximum.at(oldest, read.position(on_book["borrower_id"]), on_book["days_past_due"].to_numpy(dtype=np.int64))
+    np.maximum.at(oldest, owed["debtor"].to_numpy(), late.to_numpy(dtype=np.int64))
+    return oldest[: read.n]

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import sparse
 
 from graphrisk.network.arrays import Channel, Flags, Influence, Lines, Matrix, Positions, Vector
 from graphrisk.network.contracts import is_lender
+from graphrisk.network.evidence import Evidence
 from graphrisk.network.reading import Reading
 from graphrisk.tables.schemas import ROLES
 
@@ -25,42 +27,61 @@ def matrix(amount: Vector, row: Positions, column: Positions, n: int) -> Matrix:
     return sparse.coo_array((amount[keep], (row[keep], column[keep])), shape=(n, n)).tocsr()
 
 
-def loan_balances(read: Reading, shares: pd.DataFrame) -> tuple[Matrix, Matrix]:
-    """Return outstanding principal by lender and borrower, and what collateral leaves uncovered of it.
+def lent_shares(read: Reading, shares: pd.DataFrame) -> tuple[Vector, Vector]:
+    """Return outstanding principal of each share of a loan, and what collateral leaves uncovered of it.
 
-    Both have the same entries, 0 where collateral covers all. Collateral comes off its own loan first, value less
-    haircut, before the loan is split among its lenders.
+    Collateral comes off its own loan first, value less haircut, before the loan is split among its lenders.
+
+    Parameters
+    ----------
+    read : Reading
+        The book at a date.
+    shares : DataFrame
+        From `loan_shares`.
+
+    Returns
+    -------
+    tuple of two ndarrays of shape (shares,)
     """
     loans = read.ledger.loans
     outstanding = read.money(loans["outstanding_principal"], loans["currency"])
     pledged = read.tables["collateral"]
-    currency = pd.Series(loans["currency"].to_numpy(), index=loans["loan_id"]).reindex(pledged["loan_id"])
-    value = read.money(pledged["value"], currency.reset_index(drop=True))
+    loan = read.loan(pledged["loan_id"])
+    value = read.money(pledged["value"], pd.Series(loans["currency"].array.take(loan, allow_fill=True)))
     haircut = pledged["haircut"].to_numpy(dtype=np.float64, na_value=0.0)
-    cover = pd.Series(value * (1 - haircut), index=pledged["loan_id"]).groupby(level=0).sum()
-    open_part = np.maximum(0.0, outstanding - cover.reindex(loans["loan_id"]).fillna(0.0).to_numpy())
-    lent = outstanding[shares["loan"]] * shares["share"].to_numpy()
+    cover = pd.Series(value * (1 - haircut)).groupby(loan).sum().reindex(range(len(loans)), fill_value=0.0)
+    open_part = np.maximum(0.0, outstanding - cover.to_numpy())
+    share = shares["share"].to_numpy()
+    return outstanding[shares["loan"]] * share, open_part[shares["loan"]] * share
+
+
+def loan_balances(read: Reading, shares: pd.DataFrame) -> tuple[Matrix, Matrix]:
+    """Return outstanding principal by lender and borrower, and what collateral leaves uncovered of it.
+
+    Both have the same entries, 0 where collateral covers all.
+    """
+    lent, uncovered = lent_shares(read, shares)
     inside = (shares["lender"] < read.n).to_numpy() & (lent > 0)
     place = shares["lender"].to_numpy()[inside], shares["borrower"].to_numpy()[inside]
-    uncovered = (open_part[shares["loan"]] * shares["share"].to_numpy())[inside]
     shape = (read.n, read.n)
     return (
         sparse.coo_array((lent[inside], place), shape=shape).tocsr(),
-        sparse.coo_array((uncovered, place), shape=shape).tocsr(),
+        sparse.coo_array((uncovered[inside], place), shape=shape).tocsr(),
     )
 
 
 def implied_receivables(invoices: pd.DataFrame, credit: pd.DataFrame) -> Vector:
     """Return what trade credit exceeds the open invoices of its pair by; it is at stake though not invoiced."""
-    invoiced = invoices.groupby(["seller", "buyer"])["open"].sum()
-    pairs = pd.MultiIndex.from_arrays([credit["seller"], credit["buyer"]])
-    excess = credit["amount"].to_numpy(dtype=np.float64) - invoiced.reindex(pairs).fillna(0.0).to_numpy()
+    width = int(max(invoices["buyer"].max(), credit["buyer"].max())) + 2 if len(invoices) and len(credit) else 1
+    invoiced = invoices["open"].groupby(invoices["seller"] * width + invoices["buyer"]).sum()
+    of_pair = invoiced.reindex(credit["seller"] * width + credit["buyer"], fill_value=0.0).to_numpy()
+    excess = credit["amount"].to_numpy(dtype=np.float64) - of_pair
     stake: Vector = np.maximum(0.0, excess)
     return stake
 
 
-def guarantee_stakes(guarantees: pd.DataFrame, shares: pd.DataFrame, balance: Vector, claims: pd.DataFrame) -> Vector:
-    """Return what each guarantor has at stake: its cap; without one its share of the outstanding that it covers.
+def guaranteed_amounts(guarantees: pd.DataFrame, shares: pd.DataFrame, balance: Vector, claims: pd.DataFrame) -> Vector:
+    """Return the outstanding that each guarantee covers: of its loan, else of the debtor at the creditor, or in all.
 
     Parameters
     ----------
@@ -77,7 +98,6 @@ def guarantee_stakes(guarantees: pd.DataFrame, shares: pd.DataFrame, balance: Ve
         [
             pd.DataFrame(
                 {
-                    "loan_id": shares["loan_id"],
                     "debtor": shares["borrower"],
                     "creditor": shares["lender"],
                     "amount": balance,
@@ -87,42 +107,95 @@ def guarantee_stakes(guarantees: pd.DataFrame, shares: pd.DataFrame, balance: Ve
         ],
         ignore_index=True,
     )
-    by_loan = owed.groupby("loan_id")["amount"].sum()
-    by_pair = owed.groupby(["debtor", "creditor"])["amount"].sum()
-    by_debtor = owed.groupby("debtor")["amount"].sum()
-    pair = pd.MultiIndex.from_arrays([guarantees["debtor"], guarantees["creditor"]])
+    width = max(owed["creditor"].max(), guarantees["creditor"].max()) + 2 if len(owed) and len(guarantees) else 1
+    by_loan = pd.Series(balance).groupby(shares["loan"]).sum()
+    by_pair = owed["amount"].groupby(owed["debtor"] * width + owed["creditor"]).sum()
+    by_debtor = owed["amount"].groupby(owed["debtor"]).sum()
     covered = np.where(
         guarantees["loan_id"].notna(),
-        by_loan.reindex(guarantees["loan_id"]).to_numpy(),
+        by_loan.reindex(guarantees["loan"]).to_numpy(),
         np.where(
             guarantees["creditor"] >= 0,
-            by_pair.reindex(pair).to_numpy(),
+            by_pair.reindex(guarantees["debtor"] * width + guarantees["creditor"]).to_numpy(),
             by_debtor.reindex(guarantees["debtor"]).to_numpy(),
         ),
     )
-    cap = guarantees["cap"].to_numpy()
-    return np.where(np.isinf(cap), guarantees["share"].to_numpy() * np.nan_to_num(covered.astype(np.float64)), cap)
+    return np.nan_to_num(covered.astype(np.float64))
 
 
-def prior_trust(read: Reading, relation: Matrix) -> Matrix:
-    """Return the belief of i in j on each entry of ``relation``: stated, else 1 - pd of j, else neutral.
+def guarantee_stakes(share: Vector, cap: Vector, outstanding: Vector) -> Vector:
+    """Return what each guarantor has at stake: its cap; without one its share of the outstanding that it covers.
+
+    Examples
+    --------
+    >>> guarantee_stakes(np.array([1.0, 0.5]), np.array([80.0, np.inf]), np.array([100.0, 100.0])).tolist()
+    [80.0, 50.0]
+    """
+    return np.where(np.isinf(cap), share * outstanding, cap)
+
+
+def prior_trust(read: Reading, relation: Matrix, evidence: Evidence | None = None) -> Matrix:
+    """Return the belief of i in j on each entry of ``relation``, as `beliefs` says.
+
+    Parameters
+    ----------
+    read : Reading
+        The book at a date.
+    relation : csr_array of shape (n, n)
+        Money that i has at stake in j.
+    evidence : Evidence or None
+        What payment history says; None leaves it out.
+    """
+    places = relation.tocoo()
+    belief, _ = beliefs(read, places.row.astype(np.int64), places.col.astype(np.int64), evidence)
+    return sparse.csr_array((belief, relation.indices, relation.indptr), shape=relation.shape)
+
+
+def beliefs(
+    read: Reading, creditor: Positions, obligor: Positions, evidence: Evidence | None = None
+) -> tuple[Vector, NDArray[np.object_]]:
+    """Return the belief of creditors in obligors: stated, else direct trust, else 1 - pd of the obligor, else neutral.
 
     Of several statements in force on one pair the latest begun counts.
+
+    Parameters
+    ----------
+    read : Reading
+        The book at a date.
+    creditor, obligor : ndarray of shape (pairs,), int
+        Positions.
+    evidence : Evidence or None
+        What payment history says; None leaves it out.
+
+    Returns
+    -------
+    tuple of ndarray of shape (pairs,) and ndarray of shape (pairs,), object
+        The belief, and where it comes from: ``stated``, ``history``, ``pd`` or ``neutral``.
     """
-    entities = read.tables["entities"].set_index("entity_id").reindex(read.ids[: read.n])
+    entities = read.entities()
     pd_of = entities["pd"].to_numpy(dtype=np.float64, na_value=np.nan)
-    general = np.where(np.isnan(pd_of), NEUTRAL_TRUST, 1.0 - pd_of)
-    places = relation.tocoo()
-    belief = general[places.col]
+    unrated = np.isnan(pd_of)
+    belief = np.where(unrated, NEUTRAL_TRUST, 1.0 - pd_of)[obligor]
+    source = np.where(unrated, "neutral", "pd").astype(object)[obligor]
+    if evidence is not None and len(evidence.trials):
+        place = evidence.find(creditor, obligor)
+        belief = np.where(place >= 0, evidence.trust[place], belief)
+        source[place >= 0] = "history"
+    stated = _stated_trust(read, creditor, obligor)
+    source[~np.isnan(stated)] = "stated"
+    return np.where(np.isnan(stated), belief, stated), source
+
+
+def _stated_trust(read: Reading, creditor: Positions, obligor: Positions) -> Vector:
+    """Return the belief that partnerships state for each pair, NaN for none."""
     rows = read.tables["partnerships"]
     stated = rows[read.in_force(rows) & rows["trust"].notna().to_numpy()]
     stated = stated.sort_values(["start", "source_file", "source_line"], kind="stable", na_position="first")
     key = read.position(stated["from_id"]) * len(read.ids) + read.position(stated["to_id"])
     last = pd.Series(stated["trust"].to_numpy(dtype=np.float64), index=key)
     last = last[~last.index.duplicated(keep="last")]
-    found = last.reindex(places.row.astype(np.int64) * len(read.ids) + places.col).to_numpy()
-    belief = np.where(np.isnan(found), belief, found)
-    return sparse.csr_array((belief, relation.indices, relation.indptr), shape=relation.shape)
+    found: Vector = last.reindex(creditor * len(read.ids) + obligor).to_numpy()
+    return found
 
 
 def build_influence(read: Reading) -> Influence:
@@ -151,16 +224,11 @@ def build_influence(read: Reading) -> Influence:
 
 def _groups(read: Reading) -> tuple[Positions, Positions]:
     """Return the group of each entity (-1 for none or for a group of one), and the members of each group."""
-    entities = read.tables["entities"].set_index("entity_id").reindex(read.ids[: read.n])
+    entities = read.entities()
     codes, names = pd.factorize(entities["group_id"], sort=True)
     members = np.bincount(codes[codes >= 0], minlength=len(names))
-    renumbered = np.cumsum(members > 1) - 1
-    group = np.where(
-        (codes >= 0) & (members[codes] > 1) if len(names) else False,
-        renumbered[codes] if len(names) else -1,
-        -1,
-    )
-    return group.astype(np.int64), members[members > 1].astype(np.int64)
+    renumbered = np.append(np.where(members > 1, np.cumsum(members > 1) - 1, -1), -1)  # the last one is for none
+    return renumbered[codes].astype(np.int64), members[members > 1].astype(np.int64)
 
 
 def entity_roles(read: Reading) -> Flags:
@@ -204,7 +272,8 @@ def entity_roles(read: Reading) -> Flags:
     ]
     has = np.zeros((len(read.ids) + 1, len(ROLES)), dtype=np.bool_)  # the last row takes blanks
     for column, role in enumerate(ROLES):
-        has[read.position(pd.concat(sources[role])), column] = True
+        for ids in sources[role]:
+            has[read.position(ids), column] = True
     entities = tables["entities"]
     added = entities[entities["roles"].notna()]
     place = read.position(added["entity_id"])

@@ -6,7 +6,6 @@ It changes nothing.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from graphrisk.tables.book import Severity
 from graphrisk.tables.currency import as_text
+from graphrisk.tables.lookup import surely_differ
 from graphrisk.tables.raw import TEXT
 from graphrisk.tables.schemas import SCHEMAS, Column, Schema
 
@@ -43,12 +43,12 @@ USELESS_ALONE = frozenset(
     }
 )
 
-#: Types whose values can break a rule; the others can only be missing.
-_RULED = frozenset({"money", "share", "code", "integer", "rate", "multiple"})
+#: The largest number that is read.
+_MOST = 2**63 - 1
 
 #: Columns whose number has bounds that its type does not have.
 _BOUNDS: Mapping[tuple[str, str], tuple[int, int]] = {
-    ("fx", "rate"): (1, 2**63 - 1),
+    ("fx", "rate"): (1, _MOST),
     ("loans", "pay_day"): (1, 31),
     ("loans", "stage"): (1, 3),
 }
@@ -134,38 +134,48 @@ def _labels(frame: pd.DataFrame, where: pd.Series) -> Labels:
     return labels
 
 
-@cache
-def _contract(table: str, columns: tuple[str, ...]) -> Any:
-    """Return a table's schema in pandera's terms, for the columns that a book fills."""
-    import pandera.pandas as pandera  # noqa: PLC0415 -- slow to import, and `--help` needs none of it
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What every value of a column must be, beside there.
 
-    schema = SCHEMAS[table]
+    Attributes
+    ----------
+    code : str
+        Code of the finding where one is not.
+    least, most : int
+        Bounds of a number.
+    codes : tuple of str
+        The values that there are; empty for a number.
+    """
 
-    def checks(column: Column) -> list[Any]:
-        if column.type == "money" and not column.negative:
-            return [pandera.Check.ge(0, error="negative_amount")]
-        if column.type == "share":
-            return [pandera.Check.in_range(0, 1, error="share_range")]
-        if column.codes:
-            return [pandera.Check.isin(column.codes, error="unknown_code")]
-        if column.type in ("integer", "rate", "multiple"):
-            least, most = _BOUNDS.get((table, column.name), (0, 2**63 - 1))
-            return [pandera.Check.in_range(least, most, error="out_of_range")]
-        return []
+    code: str
+    least: int = 0
+    most: int = _MOST
+    codes: tuple[str, ...] = ()
 
-    return pandera.DataFrameSchema(
-        {name: pandera.Column(None, checks(schema[name]), nullable=not schema[name].required) for name in columns}
-    )
+    def broken(self, values: Any) -> NDArray[np.bool_]:
+        """Return which values break it, of an extension array; one that is not there breaks no rule."""
+        if self.codes:
+            known = pc.is_in(pa.array(values), value_set=pa.array(self.codes, TEXT))
+            strange: NDArray[np.bool_] = ~(known.to_numpy(zero_copy_only=False) | values.isna())
+            return strange
+        if values.min() >= self.least and values.max() <= self.most:
+            return np.zeros(len(values), np.bool_)
+        outside: NDArray[np.bool_] = ((values < self.least) | (values > self.most)).to_numpy(np.bool_, na_value=False)
+        return outside
 
 
-def _breakable(frame: pd.DataFrame, schema: Schema) -> tuple[str, ...]:
-    """Return the columns with a value that a rule holds for, or with a blank that may not be."""
-    found = []
-    for column in schema.columns:
-        null = frame[column.name].array.isna()
-        if (column.required and null.any()) or (column.type in _RULED and not null.all()):
-            found.append(column.name)
-    return tuple(found)
+def _rule(table: str, column: Column) -> _Rule | None:
+    """Return what a column's values must be; None where they can only be missing."""
+    if column.type == "money":
+        return None if column.negative else _Rule("negative_amount")
+    if column.type == "share":
+        return _Rule("share_range", 0, 1)
+    if column.codes:
+        return _Rule("unknown_code", codes=column.codes)
+    if column.type in ("integer", "rate", "multiple"):
+        return _Rule("out_of_range", *_BOUNDS.get((table, column.name), ()))
+    return None
 
 
 def schema_breaks(frames: Frames, scope: Scope) -> Iterable[Mark]:
@@ -194,29 +204,27 @@ def schema_breaks(frames: Frames, scope: Scope) -> Iterable[Mark]:
     """
     del scope
     for table, frame in frames.items():
-        columns = _breakable(frame, SCHEMAS[table])
-        if not columns:
-            continue
-        from pandera.errors import SchemaErrors  # noqa: PLC0415 -- as in _contract
-
-        try:
-            _contract(table, columns).validate(frame[list(columns)], lazy=True)
-        except SchemaErrors as errors:
-            cases = errors.failure_cases
-            for (column, check), part in cases.groupby(["column", "check"], sort=True):
-                code = "missing_value" if check == "not_nullable" else str(check)
-                rows = np.sort(part["index"].to_numpy(np.int64))
-                bounds = _BOUNDS.get((table, column))
-                fields = {"allowed": [f"{bounds[0]}-{bounds[1]}" if bounds else "≥ 0"] * len(rows)}
-                yield Mark(
-                    "error", code, table, column, rows, aside=True, fields=fields if code == "out_of_range" else {}
-                )
+        for column in sorted(SCHEMAS[table].columns, key=lambda column: column.name):
+            values, rule = frame[column.name].array, _rule(table, column)
+            null = values.isna()
+            broken = rule.broken(values) if rule is not None and not null.all() else np.zeros(len(null), np.bool_)
+            for code, where in (("missing_value", null & column.required), (rule.code if rule else "", broken)):
+                rows = frame.index.to_numpy(np.int64)[where]
+                if len(rows):
+                    fields = {"allowed": [_allowed(table, column.name)] * len(rows)} if code == "out_of_range" else {}
+                    yield Mark("error", code, table, column.name, rows, aside=True, fields=fields)
 
 
-def _key(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    key = frame[list(schema.key)]
-    if "version" in schema.key:
-        key = key.assign(version=key["version"].fillna("original"))
+def _allowed(table: str, column: str) -> str:
+    bounds = _BOUNDS.get((table, column))
+    return f"{bounds[0]}-{bounds[1]}" if bounds else "≥ 0"
+
+
+def _key(frame: pd.DataFrame, schema: Schema) -> dict[str, pd.Series]:
+    """Return the columns of a table's key; a version that is not named is the original."""
+    key = {name: frame[name] for name in schema.key}
+    if "version" in key and key["version"].notna().any():
+        key["version"] = key["version"].fillna("original")
     return key
 
 
@@ -238,7 +246,10 @@ def duplicate_key(frames: Frames, scope: Scope) -> Iterable[Mark]:
         schema = SCHEMAS[table]
         if not schema.key or not len(frame):
             continue
-        key = _key(frame, schema)
+        columns = _key(frame, schema)
+        if surely_differ(list(columns.values())):
+            continue
+        key = pd.DataFrame(columns)
         shared = key.duplicated(keep=False)
         if not shared.any():
             continue

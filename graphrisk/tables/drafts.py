@@ -219,7 +219,7 @@ def _frame(sheet: Sheet, readings: Mapping[str, Reading]) -> pd.DataFrame:
     columns = {name: reading.array for name, reading in readings.items()}
     columns["source_file"] = pd.array(pa.repeat(pa.scalar(file.name, TEXT), len(file.lines)), dtype="str")
     columns["source_line"] = file.lines
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(file.lines)))
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(file.lines)), copy=False)
 
 
 def _joined(parts: Sequence[Currencies], book: str) -> Currencies:

@@ -53,13 +53,14 @@ def _canonical(frames: Mapping[str, pd.DataFrame], currency: str) -> Iterator[by
     yield f"{currency}\0".encode()
     for name in sorted(frames):
         schema, frame = SCHEMAS[name], frames[name]
-        filled = [column for column in schema.names if not frame[column].array.isna().all()]
+        columns = {column: pa.array(frame[column].array) for column in schema.names}
+        filled = [column for column, values in columns.items() if values.null_count < len(values)]
         order = [*(column for column in schema.key if column in filled)]
         order += [column for column in filled if column not in order]
         yield f"{name}\0{len(frame)}\0".encode()
         if not order:
             continue
-        rows = pa.table({column: pa.array(frame[column].array) for column in filled})
+        rows = pa.table({column: columns[column] for column in filled})
         rows = rows.take(pc.sort_indices(rows, sort_keys=[(column, "ascending") for column in order]))
         for column in filled:
             yield f"{column}\0{schema[column].type}\0".encode()

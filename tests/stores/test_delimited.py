@@ -126,3 +126,49 @@ def test_rows_are_those_that_a_reader_of_characters_finds(text, block):
     whole = {line: tuple(fields) for line, fields in expected}
     assert all(whole[line] == fields for line, fields, code in misfits if code != "unclosed_quote")
     assert all(whole[line] == fields for line, fields in rows)
+
+
+PLAIN_FIELDS = st.text(alphabet="a1 .\t\x0b\x1c\x85\u2028\u3000\ufeff借😀'", max_size=4)
+
+
+@st.composite
+def plain_texts(draw):
+    """Return text without quotes in which most rows have as many fields as the header."""
+    width = draw(st.integers(1, 4))
+    row = st.lists(PLAIN_FIELDS, min_size=width, max_size=width)
+    rows = draw(st.lists(row | st.just([""] * width), min_size=1, max_size=6))
+    if draw(st.integers(0, 5)) == 0:
+        rows.append(draw(st.lists(PLAIN_FIELDS, min_size=0, max_size=5)))
+    end = draw(st.sampled_from(["\n", "\n", "\r\n", "\r"]))
+    return end.join(",".join(fields) for fields in rows) + draw(st.sampled_from([end, end, "", end + end]))
+
+
+@given(text=plain_texts())
+@example(text="a,b\n1,2")
+@example(text="a,b\n\ufeff1,2\n")
+@example(text="a,b\n1,2\n,\n3,4\n")
+@example(text="a,b,c\n1,2\n1,2,3,4\n")
+@example(text=" ,\n1,2\n")
+def test_text_without_quotes_has_the_rows_that_are_there(text):
+    header, rows, misfits = read(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delimited, "_plain", lambda *_, **__: None)
+        assert read(text) == (header, rows, misfits)
+    found = [(line, list(fields)) for line, fields in rows]
+    found += [(line, list(fields)) for line, fields, _ in misfits]
+    assert sorted(found) == rows_of(text)[1:]
+
+
+def test_a_line_longer_than_what_is_read_at_a_time_is_a_row():
+    file = split("a,b\n1,2\n" + "1" * 5_000_000 + ",2\n", table="fx", name="fx.csv")
+    assert file.lines.tolist() == [2, 3]
+    assert file.columns[0][1].as_py() == "1" * 5_000_000
+
+
+@pytest.mark.parametrize(("text", "by_arrow"), [("a,b\n1,2\n", True), ('a,b\n1,"2"\n', False), ("a\n1\n", False)])
+def test_arrow_reads_what_has_no_quotes(monkeypatch, text, by_arrow):
+    def refuse(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr(delimited, "_blocks" if by_arrow else "_uniform", refuse)
+    assert split(text, table="fx", name="fx.csv").lines.tolist() == [2]
