@@ -13,6 +13,7 @@ Rogers, L. C. G. and Veraart, L. A. M. (2013), "Failure and Rescue in an Interba
 882-898.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -27,6 +28,9 @@ from graphrisk.models.trust import Reflection, distrust
 
 #: Kinds of lines: an undrawn limit, an advance to roll over, trade credit, a project's draws.
 UNDRAWN, ROLLED, TERMS, PROJECT = range(4)
+
+#: Ways in which a loss travels, each of which can be switched off.
+CHANNELS = ("default", "guarantee", "supply", "funding", "trust")
 
 #: Which way rounds may go.
 Course = Literal["down", "up", "free"]
@@ -58,6 +62,17 @@ class Behaviour:
     cash_recovery, claim_recovery : float
         Share of means and of receipts that is left to an entity that cannot pay all it owes (Rogers and Veraart's
         alpha and beta).
+    off : frozenset of str
+        Channels that are switched off, in the baseline and in the run alike. ``default``: no creditor lacks anything,
+        those outside included; each counts as paid in full by its obligors, and what guarantors pay is not counted for
+        it (guarantors still pay). ``guarantee``: none is called. ``supply``: trade credit stays whole. ``funding``:
+        limits, advances and draws stay whole. ``trust``: distrust stays 0; contract clauses, and what losses leave of
+        a financier's equity, still act.
+
+    Raises
+    ------
+    ValueError
+        If a name is none of `CHANNELS`.
     """
 
     a: float
@@ -71,6 +86,12 @@ class Behaviour:
     feedback: bool = True
     cash_recovery: float = 1.0
     claim_recovery: float = 1.0
+    off: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse channels that do not exist."""
+        if unknown := self.off.difference(CHANNELS):
+            raise ValueError(f"no channel is called {', '.join(sorted(unknown))}; take from {', '.join(CHANNELS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +370,9 @@ def guarantee_round(case: Case, payment: Vector, before_floor: Vector) -> tuple[
     tuple of ndarray of shape (g,) and ndarray of shape (size,)
         What each guarantee pays, and what each creditor receives from guarantors.
     """
-    system = case.system
+    system, off = case.system, case.behaviour.off
+    if "guarantee" in off:
+        return np.zeros(len(system.guarantor)), np.zeros(system.size)
     ratio = _ratio(payment, case.payable)
     unpaid = np.maximum(0.0, system.item_due - case.item_open * ratio[system.item_debtor])
     surplus = np.maximum(0.0, before_floor - case.obligation)
@@ -361,8 +384,35 @@ def guarantee_round(case: Case, payment: Vector, before_floor: Vector) -> tuple[
         share=system.guarantee_share,
         cap=system.guarantee_cap,
     )
-    receipts = sum_at(system.item_creditor, unpaid - calls.unpaid, system.size)
-    return calls.paid, receipts
+    if "default" in off:
+        return calls.paid, np.zeros(system.size)
+    return calls.paid, sum_at(system.item_creditor, unpaid - calls.unpaid, system.size)
+
+
+def receive(case: Case, payment: Vector) -> Vector:
+    """Return what obligors pay each creditor; all that is due to it where the channel of default is off.
+
+    Returns
+    -------
+    ndarray of shape (size,)
+    """
+    system = case.system
+    if "default" in case.behaviour.off:
+        return sum_at(system.item_creditor, system.item_due, system.size)
+    return product(case.open_due, _ratio(payment, case.payable))
+
+
+def reacting(case: Case) -> Flags:
+    """Return which lines can be cut at all: none without feedback, and none of a channel that is off.
+
+    Returns
+    -------
+    ndarray of shape (lines,), bool
+    """
+    trade = case.system.line_kind == TERMS
+    rules = case.behaviour
+    lines: Flags = np.where(trade, "supply" not in rules.off, "funding" not in rules.off)
+    return lines & rules.feedback
 
 
 def projects(case: Case, h: Vector) -> ProjectState:
@@ -388,10 +438,11 @@ def keep_lines(case: Case, payment: Vector, h: Vector, z: Vector) -> Vector:
     Returns
     -------
     ndarray of shape (lines,)
-        In [0, 1]; all 1 without feedback.
+        In [0, 1]; 1 where a line cannot react.
     """
     system, rules = case.system, case.behaviour
-    if not rules.feedback:
+    reacts = reacting(case)
+    if not reacts.any():
         return np.ones(len(system.line_amount))
     holder = system.line_holder
     ratio = _ratio(payment, case.payable)
@@ -411,7 +462,20 @@ def keep_lines(case: Case, payment: Vector, h: Vector, z: Vector) -> Vector:
     loss = product(system.loss_on_default, (h > rules.materiality + SLACK).astype(np.float64))
     able = np.append(capacity(loss, system.equity, rules.kappa), 1.0)[np.minimum(system.line_giver, outside)]
     chosen = np.minimum(discretion(governing, rules.points, rules.of_line), able)
-    return np.where(system.line_cancellable, chosen, 1.0) * standing
+    return np.where(reacts, np.where(system.line_cancellable, chosen, 1.0) * standing, 1.0)
+
+
+def next_distrust(case: Case, state: State, h: Vector) -> Vector:
+    """Step 3: how distrust grows with overdue ratios; it stays 0 where the channel of trust is off.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+    """
+    rules = case.behaviour
+    if "trust" in rules.off:
+        return np.zeros(case.system.n)
+    return distrust(h, state.distrust, case.system.reflection, a=rules.a, phi=rules.phi, delta=rules.delta)
 
 
 def next_round(case: Case, state: State, course: Course = "free") -> State:
@@ -433,7 +497,6 @@ def next_round(case: Case, state: State, course: Course = "free") -> State:
     -------
     State
     """
-    rules = case.behaviour
     worse = {"down": np.minimum, "up": np.maximum}.get(course)
     better = {"down": np.maximum, "up": np.minimum}.get(course)
     before_floor, payment = liquidity(case, state)
@@ -441,10 +504,10 @@ def next_round(case: Case, state: State, course: Course = "free") -> State:
         payment = worse(payment, state.payment)
     h = overdue_ratio(case, payment)
     called, receipts = guarantee_round(case, payment, before_floor)
-    z = distrust(h, state.distrust, case.system.reflection, a=rules.a, phi=rules.phi, delta=rules.delta)
+    z = next_distrust(case, state, h)
     if better is not None:
         z = better(z, state.distrust)
-    received = product(case.open_due, _ratio(payment, case.payable))
+    received = receive(case, payment)
     kept = keep_lines(case, payment, h, z)
     if worse is not None:
         kept = worse(kept, state.kept)
@@ -456,7 +519,7 @@ def _no_distress(case: Case) -> State:
     nothing = np.zeros(system.n)
     return State(
         payment=case.payable,
-        received=product(case.open_due, (case.payable > 0).astype(np.float64)),
+        received=receive(case, case.payable),
         receipts=np.zeros(system.size),
         called=np.zeros(len(system.guarantor)),
         distrust=nothing,
@@ -468,14 +531,13 @@ def _no_distress(case: Case) -> State:
 
 def _all_distress(case: Case) -> State:
     system = case.system
-    start = _no_distress(case)
-    lines = np.zeros(len(system.line_amount)) if case.behaviour.feedback else start.kept
+    start, nothing = _no_distress(case), np.zeros(system.n)
     return replace(
         start,
-        payment=np.zeros(system.n),
-        received=np.zeros(system.size),
-        distrust=np.ones(system.n),
-        kept=lines,
+        payment=nothing,
+        received=receive(case, nothing),
+        distrust=nothing if "trust" in case.behaviour.off else np.ones(system.n),
+        kept=np.where(reacting(case), 0.0, 1.0),
         overdue_ratio=(case.obligation > 0).astype(np.float64),
     )
 
@@ -563,7 +625,7 @@ def columns(case: Case, base: State, state: State, withheld: Vector) -> Columns:
         trust_loss=system.stake * (state.distrust - base.distrust),
         financing_loss=sum_at(system.line_holder, lost, n),
         passed_on=(base.payment - state.payment - withheld) + paid_less,
-        outside=float(short[n:].sum() + system.excess.sum()),
+        outside=0.0 if "default" in case.behaviour.off else float(short[n:].sum() + system.excess.sum()),
     )
 
 
@@ -595,6 +657,8 @@ class Spread:
         Largest change, in money, that one more round of the map makes.
     rounding : ndarray of shape (n,)
         What the rounding of sums can make of the amounts that touch each entity; a loss below it is none.
+    made_good : float
+        What creditors would lack, less what guarantors pay more, were the channel of default not off; else 0.
     by_channel : dict of str to float
         default, guarantee, supply (trade credit), funding, trust.
     by_round : ndarray of shape (rounds, 4)
@@ -623,6 +687,7 @@ class Spread:
     rounds: int
     certificate: float
     rounding: Vector
+    made_good: float
     by_channel: dict[str, float]
     by_round: Points
     baseline: State = field(repr=False)
@@ -640,6 +705,7 @@ def spread(
     own_cash: float,
     extreme: Literal["greatest", "least"] = "greatest",
     max_rounds: int = 10_000,
+    on_round: Callable[[int, State], None] | None = None,
 ) -> Spread:
     """Find what happens when one entity withholds part of what it owes.
 
@@ -659,6 +725,9 @@ def spread(
         ``greatest`` payments (least loss), or ``least``: a bound from the worst start, in which all trust is gone.
     max_rounds : int
         Rounds after which to give up.
+    on_round : callable or None
+        Is given the number and the state of each round of the run, that of 0 being its start. Arrays may be used
+        again for the next round, so copy what is to be kept.
 
     Returns
     -------
@@ -685,7 +754,9 @@ def spread(
     start = base if extreme == "greatest" else _all_distress(case)
     course: Course = "down" if extreme == "greatest" else "up"
     floor = rounding + still
-    track = _run(case, base, start, course, by_entity=by_entity, floor=floor, still=still, max_rounds=max_rounds)
+    tell = on_round or (lambda _number, _state: None)
+    limits = _Limits(floor, still, max_rounds)
+    track = _run(case, base, start, course, by_entity=by_entity, limits=limits, tell=tell)
     if extreme == "least":
         track.forget_rounds()
     track.first_round[subject] = 0
@@ -761,6 +832,15 @@ class _Track:
         self.sums.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """When a run is at rest: nothing moves by more than ``still``; changes below ``floor`` are rounding."""
+
+    floor: Vector
+    still: float
+    max_rounds: int
+
+
 def _run(
     case: Case,
     base: State,
@@ -768,27 +848,28 @@ def _run(
     course: Course,
     *,
     by_entity: Vector,
-    floor: Vector,
-    still: float,
-    max_rounds: int,
+    limits: _Limits,
+    tell: Callable[[int, State], None],
 ) -> _Track:
-    """Do rounds from a start until nothing moves by more than ``still``; changes below ``floor`` are rounding."""
+    """Do rounds from a start until nothing moves, and tell each."""
     n = case.system.n
     zero = np.zeros(n)
     nothing = Columns(zero, zero, zero, zero, zero, outside=0.0)
     track = _Track(start, nothing, np.full(n, -1, dtype=np.int64))
     money = belief = float("inf")
-    for number in range(1, max_rounds + 1):
+    tell(0, start)
+    for number in range(1, limits.max_rounds + 1):
         new = next_round(case, track.state, course)
-        track.add(number, columns(case, base, new, by_entity), floor)
+        tell(number, new)
+        track.add(number, columns(case, base, new, by_entity), limits.floor)
         if number == 1:
             track.first_round_loss = float((base.payment - new.payment).sum())
         money, belief = moved(case, track.state, new, rounding=ROUNDING)
         track.state = new
-        if money <= still and belief <= REST:
+        if money <= limits.still and belief <= REST:
             track.certificate, _ = moved(case, new, next_round(case, new))
             return track
-    raise _not_converged(max_rounds, money, belief)
+    raise _not_converged(limits.max_rounds, money, belief)
 
 
 def _outcome(case: Case, before: Case, base: State, track: _Track, *, by_entity: Vector, rounding: Vector) -> Spread:
@@ -797,7 +878,8 @@ def _outcome(case: Case, before: Case, base: State, track: _Track, *, by_entity:
     d = float(by_entity.sum())
     absorbed = found.cash_shortfall + found.financing_loss - found.passed_on
     vanished = d + float(found.financing_loss.sum())
-    _assert_identity(float(absorbed.sum()) + found.outside, vanished, float(rounding.sum()))
+    made_good = _made_good(case, base, state)
+    _assert_identity(float(absorbed.sum()) + found.outside + made_good, vanished, float(rounding.sum()))
     sums = (
         np.array([*track.sums[: track.rounds - 1], found.totals()]) if track.sums and track.rounds else np.zeros((0, 4))
     )
@@ -820,6 +902,7 @@ def _outcome(case: Case, before: Case, base: State, track: _Track, *, by_entity:
         rounds=track.rounds,
         certificate=track.certificate,
         rounding=rounding,
+        made_good=made_good,
         by_channel=_by_channel(case.system, base, state, found),
         by_round=np.diff(sums, axis=0, prepend=np.zeros((1, 4))),
         baseline=base,
@@ -827,6 +910,13 @@ def _outcome(case: Case, before: Case, base: State, track: _Track, *, by_entity:
         projects_before=projects(before, base.overdue_ratio),
         projects_after=projects(case, state.overdue_ratio),
     )
+
+
+def _made_good(case: Case, base: State, state: State) -> float:
+    """Return what is not paid and yet lacked by nobody, since the channel of default is off."""
+    if "default" not in case.behaviour.off:
+        return 0.0
+    return float((base.payment - state.payment).sum() - (state.called - base.called).sum())
 
 
 def _assert_identity(absorbed: float, vanished: float, rounding: float) -> None:

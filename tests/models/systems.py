@@ -26,7 +26,7 @@ class Drawn:
         """Solve it, with some of its parts changed."""
         system = replace(self.system, **{k: v for k, v in changes.items() if hasattr(self.system, k)})
         rules = replace(self.behaviour, **{k: v for k, v in changes.items() if hasattr(self.behaviour, k)})
-        more = {k: v for k, v in changes.items() if k in {"extreme", "max_rounds"}}
+        more = {k: v for k, v in changes.items() if k in {"extreme", "max_rounds", "on_round"}}
         withheld = changes.get("withheld", self.withheld)
         own = float(system.cash[self.subject])
         return spread(system, rules, self.subject, withheld, own_cash=own, **more)
