@@ -11,29 +11,34 @@ from graphrisk.conventions import Conventions
 from graphrisk.errors import InvalidDataError
 from graphrisk.ledger.overdue import account
 from graphrisk.network import Network
+from graphrisk.network.groups import find_groups
+from graphrisk.network.reading import Places
 from graphrisk.results import RESULTS, Result, Sentence
 from graphrisk.tables.book import Finding, Severity, Tables
 from graphrisk.tables.currency import exponent
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+#: The date of a book in which nothing has a date.
+UNDATED = date(1970, 1, 1)
 
 
-def examined(tables: Tables, *, as_of: date, conventions: Conventions | None = None) -> Tables:
-    """Return a book with what shows only when it is used: in its payments, its plans, its network.
+def examined(tables: Tables, *, as_of: date | None, conventions: Conventions | None = None) -> Tables:
+    """Return a book with what shows only when it is used: in its payments, its plans, its network, its groups.
 
     Parameters
     ----------
     tables : Tables
         The book.
-    as_of : date
-        The date at which it is used.
+    as_of : date or None
+        The date at which it is used; None where the book has none: then its groups alone, as the newest ownership has
+        them.
     conventions : Conventions or None
         Those of the ledger; None for the defaults.
 
     Returns
     -------
     Tables
-        The same book; its findings are those it had, then those of the ledger and the network.
+        The same book; its findings are those it had, then those of the ledger, the network and its groups.
 
     Examples
     --------
@@ -43,11 +48,16 @@ def examined(tables: Tables, *, as_of: date, conventions: Conventions | None = N
     >>> [finding.code for finding in examined(book, as_of=date(2024, 6, 30)).findings]
     ['no_schedule']
     """
+    if as_of is None:
+        newest = tables["ownership"]["start"].max()
+        groups = find_groups(Places.at(tables, UNDATED if pd.isna(newest) else newest.date()))
+        return replace(tables, findings=(*tables.findings, *groups.findings))
     rules = conventions or Conventions()
     try:
         found = Network.from_tables(tables, as_of=as_of, conventions=rules, assume_unpaid=True).findings
     except InvalidDataError:  # amounts without a rate between them, which reading the book has found
         found = account(tables, as_of=as_of, conventions=rules, assume_unpaid=True).findings
+    found = (*found, *find_groups(Places.at(tables, as_of)).findings)
     known = {_place(finding) for finding in tables.findings}
     return replace(tables, findings=(*tables.findings, *(new for new in found if _place(new) not in known)))
 

@@ -1,22 +1,28 @@
 """Spread: who loses cash, trust and financing because one entity does not pay, and who bears it in the end."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from graphrisk.analyzers.spread_shapley import shapley_notes, shapley_shares
 from graphrisk.errors import InvalidDataError, UsageError
-from graphrisk.models.arrays import Flags, Vector, product, sum_at
-from graphrisk.models.spread import PROJECT, ROLLED, TERMS, UNDRAWN, Behaviour, Spread, System, hops
+from graphrisk.models.arrays import Flags, Positions, Vector, product, sum_at
+from graphrisk.models.spread import PROJECT, ROLLED, TERMS, UNDRAWN, Behaviour, Spread, State, System
+from graphrisk.models.spread import hops as hops_from
 from graphrisk.models.spread import spread as solve
 from graphrisk.models.trust import Reflection
 from graphrisk.network import MONTH, Network
 from graphrisk.policies.compile import keep_tables, points_array
-from graphrisk.policies.schema import Reactions, read_reactions
+from graphrisk.policies.schema import KINDS, ROLES, Reactions, read_reactions
 from graphrisk.results import RESULTS, Result, Sentence
 
 MONEY = ("cash_shortfall", "credit_loss", "trust_loss", "financing_loss", "absorbed", "passed_on", "gap")
+#: Takes the number and the state of a round.
+OnRound = Callable[[int, State], None]
+
 _KIND = {"undrawn": UNDRAWN, "rolled": ROLLED, "terms": TERMS, "project": PROJECT}
 _ROLE = {"undrawn": "financier", "rolled": "financier", "terms": "supplier", "project": "project"}
 #: The largest amount that int64 minor units hold, about.
@@ -145,6 +151,7 @@ def callable_guarantees(network: Network, reactions: Reactions) -> Flags:
 def system_of(network: Network, reactions: Reactions, shock: Shock, subject: int, unknown_cash: str) -> System:
     """Return the arrays that the model needs, from a network, reactions and a shock."""
     items, lines, projects = network.items, network.lines, network.projects
+    kind, kinds = pd.factorize(lines.kind)
     cash, solvent = cash_by_convention(network, unknown_cash)
     excess = np.zeros(network.n)
     excess[subject] = shock.excess
@@ -164,7 +171,7 @@ def system_of(network: Network, reactions: Reactions, shock: Shock, subject: int
         excess=excess,
         cash=cash,
         solvent=solvent,
-        line_kind=np.array([_KIND[kind] for kind in lines.kind], dtype=np.int64),
+        line_kind=np.array([_KIND[name] for name in kinds], dtype=np.int64)[kind],
         line_holder=lines.holder,
         line_giver=lines.giver,
         line_follows=lines.follows,
@@ -197,16 +204,20 @@ def system_of(network: Network, reactions: Reactions, shock: Shock, subject: int
 def behaviour_of(network: Network, reactions: Reactions, *, feedback: bool) -> Behaviour:
     """Return reactions as numbers and tables by line."""
     lines = network.lines
-    every = [*network.ids, *network.outside]
-    kinds = [*network.entities["kind"].fillna(""), *[""] * len(network.outside)]
-    code = pd.factorize(lines.kind)
-    pair = lines.giver * (len(code[1]) + 1) + code[0]
-    _, first, of_line = np.unique(pair, return_index=True, return_inverse=True)
+    ids = network.ids.append(network.outside)
+    kinds = pd.concat([network.entities["kind"].fillna(""), pd.Series([""] * len(network.outside), dtype="str")])
+    # Givers are told apart only by what decides the table of a line: a name that the reactions have, and a kind.
+    named = pd.Index(list(reactions.keep_by), dtype="str").get_indexer(ids)
+    kind, names = pd.factorize(kinds)
+    role, _ = pd.factorize(lines.kind)
+    of_giver = (named * len(names) + kind)[lines.giver]
+    _, first, of_line = np.unique(of_giver * len(_ROLE) + role, return_index=True, return_inverse=True)
+    giver = lines.giver[first]
     tables = keep_tables(
         reactions,
-        [every[giver] for giver in lines.giver[first]],
-        [kinds[giver] for giver in lines.giver[first]],
-        [_ROLE[kind] for kind in lines.kind[first]],
+        ids[giver].tolist(),
+        kinds.iloc[giver].tolist(),
+        [_ROLE[name] for name in lines.kind[first]],
     )
     return Behaviour(
         a=reactions.a,
@@ -261,7 +272,108 @@ class Asked:
             "feedback": self.feedback,
             "extreme": self.extreme,
             "unknown_cash": self.unknown_cash,
+            **({"trust": network.trust_source} if network.trust_source != "prior" else {}),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """A question about a network as the arrays that the spread model takes.
+
+    Attributes
+    ----------
+    network : Network
+    rules : Reactions
+    shock : Shock
+    system : System
+    behaviour : Behaviour
+    subject : int
+        Position of the entity that does not pay.
+    """
+
+    network: Network
+    rules: Reactions
+    shock: Shock
+    system: System
+    behaviour: Behaviour
+    subject: int
+
+    def solve(self, asked: Asked, *, on_round: OnRound | None = None, off: frozenset[str] = frozenset()) -> Spread:
+        """Run the model.
+
+        Parameters
+        ----------
+        asked : Asked
+            Which fixed point, and after how many rounds to give up.
+        on_round : callable or None
+            Is given the number and the state of each round of the run, 0 being its start; a state may be used again
+            for the next round, so what is to be kept must be copied.
+        off : frozenset of str
+            Channels that are switched off, see `graphrisk.models.spread.Behaviour`.
+
+        Returns
+        -------
+        Spread
+
+        Raises
+        ------
+        NotConvergedError
+            If amounts still move after the last round.
+        """
+        return solve(
+            self.system,
+            replace(self.behaviour, off=off) if off else self.behaviour,
+            self.subject,
+            self.shock.withheld,
+            own_cash=float(self.system.cash[self.subject]),
+            extreme=asked.extreme,
+            max_rounds=asked.max_rounds,
+            on_round=on_round,
+        )
+
+
+def pose(network: Network, asked: Asked) -> Posed:
+    """Put a question about a network as the arrays that the spread model takes.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    asked : Asked
+        The question.
+
+    Returns
+    -------
+    Posed
+
+    Raises
+    ------
+    UsageError
+        If the entity is unknown, or the amount negative.
+    InvalidDataError
+        If cash is unknown and that is to be refused.
+    """
+    subject = position_of(network, asked.entity_id)
+    if asked.overdue is not None and not 0 <= asked.overdue <= LARGEST:
+        raise UsageError("overdue_amount", value=asked.overdue)
+    rules = asked.reactions or read_reactions()
+    shock = shock_of(network, subject, asked.overdue)
+    system = system_of(network, rules, shock, subject, asked.unknown_cash)
+    return Posed(network, rules, shock, system, behaviour_of(network, rules, feedback=asked.feedback), subject)
+
+
+def position_of(network: Network, entity_id: str) -> int:
+    """Return the position of an entity.
+
+    Raises
+    ------
+    UsageError
+        If the data describes no entity of that id.
+    """
+    position = int(network.ids.get_indexer(pd.Index([entity_id]))[0])
+    if position < 0:
+        raise UsageError("unknown_entity", id=entity_id)
+    return position
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +402,7 @@ class Solved:
     found: Spread
 
 
-def solved(network: Network, asked: Asked) -> Solved:
+def solved(network: Network, asked: Asked, *, on_round: OnRound | None = None) -> Solved:
     """Run the spread model on a network.
 
     Parameters
@@ -299,6 +411,8 @@ def solved(network: Network, asked: Asked) -> Solved:
         The network.
     asked : Asked
         The question.
+    on_round : callable or None
+        As in `Posed.solve`.
 
     Returns
     -------
@@ -313,25 +427,9 @@ def solved(network: Network, asked: Asked) -> Solved:
     NotConvergedError
         If amounts still move after the last round.
     """
-    subject = int(network.ids.get_indexer(pd.Index([asked.entity_id]))[0])
-    if subject < 0:
-        raise UsageError("unknown_entity", id=asked.entity_id)
-    if asked.overdue is not None and not 0 <= asked.overdue <= LARGEST:
-        raise UsageError("overdue_amount", value=asked.overdue)
-    rules = asked.reactions or read_reactions()
-    shock = shock_of(network, subject, asked.overdue)
-    system = system_of(network, rules, shock, subject, asked.unknown_cash)
-    behaviour = behaviour_of(network, rules, feedback=asked.feedback)
-    found = solve(
-        system,
-        behaviour,
-        subject,
-        shock.withheld,
-        own_cash=float(system.cash[subject]),
-        extreme=asked.extreme,
-        max_rounds=asked.max_rounds,
-    )
-    return Solved(network, rules, shock, system, behaviour, subject, found)
+    posed = pose(network, asked)
+    found = posed.solve(asked, on_round=on_round)
+    return Solved(network, posed.rules, posed.shock, posed.system, posed.behaviour, posed.subject, found)
 
 
 def spread(
@@ -344,6 +442,8 @@ def spread(
     extreme: Literal["greatest", "least"] = "greatest",
     unknown_cash: str = "just-solvent",
     max_rounds: int = 10_000,
+    shapley: bool = False,
+    hops: int | None = None,
 ) -> Result:
     """Find who loses what because an entity does not pay its overdue total within the horizon.
 
@@ -365,6 +465,10 @@ def spread(
         ``just-solvent``, ``zero``, ``refuse`` or days of outflow such as ``30d``.
     max_rounds : int
         Rounds after which to give up.
+    shapley : bool
+        Whether to share the losses among the channels, whatever their order; up to 32 runs instead of one.
+    hops : int or None
+        Most steps from the entity of a row that is shown; None for all rows. Nothing else changes.
 
     Returns
     -------
@@ -396,22 +500,101 @@ def spread(
     1.625
     """
     asked = Asked(entity_id, overdue, reactions, feedback, extreme, unknown_cash, max_rounds)
-    done = solved(network, asked)
-    found, subject, rules = done.found, done.subject, done.rules
-    rows = _rows(network, found, subject, hops(done.system, subject))
+    posed = pose(network, asked)
+    result = told(posed, asked, posed.solve(asked), shapley=shapley)
+    return result if hops is None else within(result, hops)
+
+
+def told(posed: Posed, asked: Asked, found: Spread, *, shapley: bool = False) -> Result:
+    """Tell what the spread model found.
+
+    Parameters
+    ----------
+    posed, asked : Posed, Asked
+        The question.
+    found : Spread
+        What the model found.
+    shapley : bool
+        Whether to share the losses among the channels, whatever their order.
+
+    Returns
+    -------
+    Result
+        Columns of ``RESULTS["spread"]``.
+    """
+    network, subject, rules = posed.network, posed.subject, posed.rules
+    found = without_rounding(found)
+    parameters, summary = asked.parameters(network, rules), _summary(network, found)
+    notes = _notes(posed, asked, found)
+    if shapley:
+        shares = shapley_shares(posed, asked, found)
+        summary["shapley"], parameters["shapley"] = shares, True
+        notes += shapley_notes(shares)
     return Result(
         command="spread",
         columns=RESULTS["spread"],
-        rows=rows,
-        summary=_summary(network, found),
+        rows=rows_of(network, found, subject, hops_from(posed.system, subject)),
+        summary=summary,
         as_of=network.as_of,
         currency=network.currency,
-        parameters=asked.parameters(network, rules),
+        parameters=parameters,
         conventions=dict(network.conventions),
         tables=network.tables,
-        headline=_headline(network, found, subject),
-        notes=_notes(network, found, done.shock, subject, rules, feedback=feedback, extreme=extreme, cash=unknown_cash),
+        headline=_headline(posed, asked, found),
+        notes=notes,
         detail=_detail(network, found, rules),
+    )
+
+
+def without_rounding(found: Spread) -> Spread:
+    """Return what the model found, the totals of a run in which nobody loses anything being 0.
+
+    Parameters
+    ----------
+    found : Spread
+        What the model found. If nothing is withheld and no more vanishes than the rounding of sums can make, what it
+        has of amounts is rounding.
+    """
+    floor = float(found.rounding.sum())
+    if found.withheld or found.vanished > floor:
+        return found
+    amounts = {name: np.asarray(getattr(found, name)) for name in MONEY}
+    settled: dict[str, Any] = {name: np.where(np.abs(amount) > floor, amount, 0.0) for name, amount in amounts.items()}
+    return replace(
+        found,
+        **settled,
+        vanished=0.0,
+        first_round_loss=found.first_round_loss * 0.0,  # what is not known stays so
+        absorbed_outside=0.0,
+        by_channel=dict.fromkeys(found.by_channel, 0.0),
+    )
+
+
+def within(result: Result, hops: int) -> Result:
+    """Return a spread with the rows up to some steps from the entity that does not pay.
+
+    Parameters
+    ----------
+    result : Result
+        A spread, of one period or of several.
+    hops : int
+        Most steps of a row that is shown; what no step leads to is not shown.
+
+    Returns
+    -------
+    Result
+        All else is that of the whole; a note says how much lies beyond.
+    """
+    near = (result.rows["distance"] <= hops).fillna(value=False).to_numpy(dtype=bool)
+    beyond = result.rows[~near]
+    columns = ("cash_shortfall", "credit_loss", "trust_loss", "financing_loss")
+    amounts: dict[str, object] = {name: float(beyond[name].sum()) for name in columns}
+    note = Sentence("spread_hops", {"hops": hops, "rows": len(beyond), **amounts})
+    return replace(
+        result,
+        rows=result.rows[near].reset_index(drop=True),
+        parameters={**result.parameters, "hops": hops},
+        notes=(note, *result.notes),
     )
 
 
@@ -421,8 +604,24 @@ def _floor(found: Spread) -> float:
     return NOISE * max(totals)
 
 
-def _rows(network: Network, found: Spread, subject: int, distance: np.ndarray) -> pd.DataFrame:
-    """Return the rows: the subject, then all that a money column touches, those who bear most first."""
+def rows_of(
+    network: Network, found: Spread, subject: int, distance: Positions, also: Flags | None = None
+) -> pd.DataFrame:
+    """Return the rows: the subject, then all that a money column touches, those who bear most first.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    found : Spread
+        What the model found.
+    subject : int
+        Position of the entity that does not pay.
+    distance : ndarray of shape (n,), int
+        Steps from the subject, -1 where none leads.
+    also : ndarray of shape (n,), bool, or None
+        Who else has a row.
+    """
     frame = pd.DataFrame(
         {
             "entity_id": network.ids,
@@ -440,6 +639,8 @@ def _rows(network: Network, found: Spread, subject: int, distance: np.ndarray) -
     frame.loc[frame["first_round"] < 0, "first_round"] = pd.NA
     shown = (np.abs(amounts) > np.maximum(_floor(found), found.rounding)[:, None]).any(axis=1)
     shown[subject] = True
+    if also is not None:
+        shown |= also
     frame["is_subject"] = np.arange(len(frame)) == subject
     frame = frame[shown]
     # Rounded, so that a last digit of noise cannot change the order of equal rows.
@@ -457,8 +658,8 @@ def _summary(network: Network, found: Spread) -> dict[str, object]:
     before, after = _npl_ratios(network, found)
     return {
         "overdue_total": found.withheld,
-        "first_round_loss": _figure(found.first_round_loss),
-        "amplification": _figure(found.amplification),
+        "first_round_loss": figure(found.first_round_loss),
+        "amplification": figure(found.amplification),
         "rounds": found.rounds,
         "certificate": found.certificate,
         "vanished": found.vanished,
@@ -477,7 +678,7 @@ def _summary(network: Network, found: Spread) -> dict[str, object]:
     }
 
 
-def _figure(value: float) -> float | None:
+def figure(value: float) -> float | None:
     """Return a figure; None where it has no meaning."""
     return None if np.isnan(value) else float(value)
 
@@ -500,8 +701,8 @@ def _projects(network: Network, found: Spread) -> list[dict[str, object]]:
     return [
         {
             "project_id": network.projects.id[k],
-            "dscr_before": _figure(before.dscr[k]),
-            "dscr_after": _figure(after.dscr[k]),
+            "dscr_before": figure(before.dscr[k]),
+            "dscr_after": figure(after.dscr[k]),
             "lockup": bool(after.lockup[k]),
             "drawstop": bool(after.drawstop[k]),
         }
@@ -532,7 +733,7 @@ def _detail(network: Network, found: Spread, rules: Reactions) -> dict[str, obje
         ],
         "trust": _trust(network, found),
         "lenders": _lenders(network, found),
-        "reactions": rules.model_dump(),
+        "reactions": rules.shown(),
         "guarantees": [
             {"guarantee_id": able[k], "paid": float(run.called[k]), "paid_before": float(base.called[k])}
             for k in np.flatnonzero(np.abs(run.called - base.called) > _floor(found))
@@ -572,8 +773,21 @@ def _lenders(network: Network, found: Spread) -> list[dict[str, object]]:
     ]
 
 
-def _named(network: Network, position: int) -> dict[str, object]:
-    """Return an entity for a sentence: its name, if it has one, and its id, apart, so that a view can mask each."""
+def named(network: Network, position: int) -> dict[str, object]:
+    """Return an entity for a sentence: its name, if it has one, and its id, apart, so that a view can mask each.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    position : int
+        Its position; one at or beyond ``n`` stands outside the data.
+
+    Returns
+    -------
+    dict of str to Sentence
+        Under ``entity``.
+    """
     if position >= network.n:
         return {"entity": Sentence("entity_unnamed", {"id": str(network.outside[position - network.n])})}
     name, entity_id = network.entities["name"].iloc[position], str(network.ids[position])
@@ -586,16 +800,40 @@ def _amounts(network: Network, amounts: Vector, floor: float) -> Sentence | str:
     """Return the three largest amounts and whose they are; blank if there are none above a floor."""
     order = np.argsort(-amounts, kind="stable")[:3]
     who = tuple(
-        Sentence("who_amount", {**_named(network, k), "amount": float(amounts[k])}) for k in order if amounts[k] > floor
+        Sentence("who_amount", {**named(network, k), "amount": float(amounts[k])}) for k in order if amounts[k] > floor
     )
     return Sentence("mostly", {"who": who}) if who else ""
 
 
-def _headline(network: Network, found: Spread, subject: int) -> tuple[Sentence, ...]:
+def nothing_withheld(posed: Posed, asked: Asked, found: Spread) -> Sentence:
+    """Say that an entity leaves nothing unpaid: since nothing is overdue in the data, or since 0 was asked about.
+
+    Parameters
+    ----------
+    posed, asked : Posed, Asked
+        The question.
+    found : Spread
+        Its answer; the bound of a run on everybody has losses all the same.
+    """
+    overdue = 0.0 if asked.overdue is None else overdue_in_data(posed)
+    fields = {**named(posed.network, posed.subject), "overdue": overdue}
+    if asked.extreme == "least" and without_rounding(found).vanished > 0:
+        return Sentence("spread_run_of_zero" if overdue > 0 else "spread_run_without_shock", fields)
+    return Sentence("spread_zero_asked" if overdue > 0 else "spread_no_shock", fields)
+
+
+def overdue_in_data(posed: Posed) -> float:
+    """Return what the entity asked about has past due in the data."""
+    items = posed.network.items
+    return float(items.overdue[items.debtor == posed.subject].sum())
+
+
+def _headline(posed: Posed, asked: Asked, found: Spread) -> tuple[Sentence, ...]:
     """Return who loses how much through whom in one sentence, who bears it in the end, and how it grew."""
-    named = _named(network, subject)
+    network = posed.network
+    who = named(network, posed.subject)
     if not found.withheld:
-        return (Sentence("spread_no_shock" if found.vanished <= 0 else "spread_run_without_shock", named),)
+        return (nothing_withheld(posed, asked, found),)
     lines, floor = network.lines, _floor(found)
     lost = lines.amount * (found.baseline.kept - found.run.kept)
     outside = Sentence("outside_amount", {"amount": found.absorbed_outside}) if found.absorbed_outside > floor else ""
@@ -611,7 +849,7 @@ def _headline(network: Network, found: Spread, subject: int) -> tuple[Sentence, 
     }
     growth = {"rounds": found.rounds, "amplification": f"{found.amplification:.3f}", "first": found.withheld}
     return (
-        Sentence("spread_headline", {**named, **losses}),
+        Sentence("spread_headline", {**who, **losses}),
         Sentence("spread_borne", {"vanished": found.vanished, "bearers": _bearers(network, found)}),
         Sentence("spread_growth", growth),
     )
@@ -621,7 +859,7 @@ def _bearers(network: Network, found: Spread) -> tuple[Sentence, ...]:
     """Return who bears most of what vanished, and with which share of it."""
     order = np.argsort(-found.absorbed, kind="stable")[:3]
     bearers = [
-        Sentence("bearer", {**_named(network, k), "share": float(found.absorbed[k]) / found.vanished})
+        Sentence("bearer", {**named(network, k), "share": float(found.absorbed[k]) / found.vanished})
         for k in order
         if found.absorbed[k] > _floor(found)
     ]
@@ -630,34 +868,25 @@ def _bearers(network: Network, found: Spread) -> tuple[Sentence, ...]:
     return tuple(bearers)
 
 
-def _notes(
-    network: Network,
-    found: Spread,
-    shock: Shock,
-    subject: int,
-    rules: Reactions,
-    *,
-    feedback: bool,
-    extreme: str,
-    cash: str,
-) -> tuple[Sentence, ...]:
+def _notes(posed: Posed, asked: Asked, found: Spread) -> tuple[Sentence, ...]:
     """Return what was assumed, what stands outside the data, what projects trip."""
+    network, rules, shock, subject = posed.network, posed.rules, posed.shock, posed.subject
     channels = tuple(
         Sentence("channel_amount", {"channel": channel, "amount": amount})
         for channel, amount in found.by_channel.items()
     )
     notes = [
         Sentence("spread_assumed", {"days": network.horizon_days, "reactions": rules.source}),
-        Sentence("reactions_numbers", {"reactions": rules.source, **_numbers(rules)}),
+        Sentence("reactions_numbers", {"reactions": rules.source, **reactions_numbers(rules)}),
         Sentence("spread_channels", {"channels": channels}),
     ]
-    if not feedback:
+    if not asked.feedback:
         notes.append(Sentence("spread_no_feedback"))
-    if extreme == "least":
+    if asked.extreme == "least":
         notes.append(Sentence("spread_least", {"certificate": found.certificate}))
     if shock.excess > 0:
         fields = {
-            **_named(network, subject),
+            **named(network, subject),
             "owed": shock.owed,
             "days": network.horizon_days,
             "excess": shock.excess,
@@ -667,24 +896,27 @@ def _notes(
     if unknown.any():
         through = float(found.passed_on[unknown].sum())
         share = through / found.vanished if found.vanished else 0.0
-        convention = {"count": int(unknown.sum()), "convention": cash, "through": through, "share": share}
+        convention = {"count": int(unknown.sum()), "convention": asked.unknown_cash, "through": through, "share": share}
         notes.append(Sentence("spread_unknown_cash", convention))
     else:
         notes.append(Sentence("spread_known_cash"))
+    if network.trust_source == "history":
+        notes.append(Sentence("spread_trust_history"))
     notes += _guarantor_notes(network, found, rules)
     if network.implied_receivables > 0:
         notes.append(Sentence("trade_terms_implied", {"amount": network.implied_receivables}))
     notes += _project_notes(network, found)
-    strangers = sorted(set(rules.keep_by) - set(network.ids) - set(network.outside))
+    of_ids = {*rules.keep_by, *(set(rules.rate_rise) - {*KINDS, *ROLES})}
+    strangers = sorted(of_ids - set(network.ids) - set(network.outside))
     if strangers:
         notes.append(Sentence("reactions_of_strangers", {"reactions": rules.source, "ids": tuple(strangers)}))
     notes.append(Sentence("spread_columns"))
     return tuple(notes)
 
 
-def _numbers(rules: Reactions) -> dict[str, object]:
+def reactions_numbers(rules: Reactions) -> dict[str, object]:
     """Return the numbers of the reactions as text; the tables stand in the detail."""
-    numbers = rules.model_dump(exclude={"keep", "keep_by", "source", "phi"})
+    numbers = rules.model_dump(exclude={"keep", "keep_by", "rate_rise", "source", "phi"})
     return {name: f"{value:g}" if name != "a" or rules.phi is None else "phi" for name, value in numbers.items()}
 
 
@@ -698,12 +930,20 @@ def _guarantor_notes(network: Network, found: Spread, rules: Reactions) -> list[
 
 
 def _project_notes(network: Network, found: Spread) -> list[Sentence]:
-    notes = []
-    for project in _projects(network, found):
-        code = "project_drawstop" if project["drawstop"] else "project_lockup" if project["lockup"] else "project_dscr"
-        ratios = {key: _ratio_text(project[key]) for key in ("dscr_before", "dscr_after")}
-        notes.append(Sentence(code, {"project_id": project["project_id"], **ratios}))
-    return notes
+    return [project_sentence(project) for project in _projects(network, found)]
+
+
+def project_sentence(project: Mapping[str, object]) -> Sentence:
+    """Say what a project's coverage is, and what it trips.
+
+    Parameters
+    ----------
+    project : mapping
+        project_id, dscr_before, dscr_after, lockup, drawstop.
+    """
+    code = "project_drawstop" if project["drawstop"] else "project_lockup" if project["lockup"] else "project_dscr"
+    ratios = {key: _ratio_text(project[key]) for key in ("dscr_before", "dscr_after")}
+    return Sentence(code, {"project_id": project["project_id"], **ratios})
 
 
 def _ratio_text(value: object) -> str:

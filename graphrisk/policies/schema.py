@@ -60,7 +60,17 @@ def _rising_from_zero(points: Points) -> Points:
     return points
 
 
+def _adding(points: Points) -> Points:
+    _ordered(points)
+    if any(after[1] < before[1] for before, after in pairwise(points)):
+        raise ValueError("the rate added falls as distrust rises")
+    if any(points[0]):
+        raise ValueError("the first point must be [0, 0]: no distrust, no higher rate")
+    return points
+
+
 Table = Annotated[Points, AfterValidator(_falling)]
+RateTable = Annotated[Points, AfterValidator(_adding)]
 
 
 class Reactions(BaseModel):
@@ -88,6 +98,9 @@ class Reactions(BaseModel):
         By entity kind or by role (financier, supplier, project); nonincreasing.
     keep_by : dict of str to list of (distrust, share kept)
         By the id of who gives the line; wins over ``keep``.
+    rate_rise : dict of str to list of (distrust, rate added)
+        What a lender adds to the annual rate of a loan at its borrower's distrust; nondecreasing, from (0, 0). By the
+        lender's id, its kind, or ``financier`` for all; the most special wins; none without an entry.
     source : str
         Where the numbers came from.
 
@@ -109,7 +122,12 @@ class Reactions(BaseModel):
     materiality: Annotated[float, Field(ge=0, lt=1, strict=True)]
     keep: dict[Annotated[str, AfterValidator(_keeper)], Table]
     keep_by: dict[str, Table]
+    rate_rise: dict[str, RateTable] = {}
     source: str
+
+    def shown(self) -> dict[str, object]:
+        """Return the numbers and tables by name, those of rates where there are any."""
+        return self.model_dump(exclude=None if self.rate_rise else {"rate_rise"})
 
 
 def _parse(text: str, source: str) -> dict[str, object]:
