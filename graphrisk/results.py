@@ -13,7 +13,9 @@ import pandas as pd
 
 from graphrisk.tables.book import Tables
 
-ResultType = Literal["text", "name", "code", "list", "codes", "integer", "ratio", "money", "minor", "date", "flag"]
+ResultType = Literal[
+    "text", "name", "code", "list", "codes", "integer", "number", "ratio", "money", "minor", "date", "flag"
+]
 
 #: Version of the JSON document; a key is added without a new one, never renamed.
 SCHEMA_VERSION = 1
@@ -37,7 +39,8 @@ class ResultColumn:
         Its key in JSON and CSV.
     type : str
         ``text`` and ``name`` (of an entity: masked for persons), ``code`` (translated in the table view), ``list``
-        (of ids) and ``codes`` (of codes), ``integer``, ``ratio`` (float), ``money`` (float, currency units),
+        (of ids) and ``codes`` (of codes), ``integer``, ``number`` (float), ``ratio`` (float, shown as a percentage),
+        ``money`` (float, currency units),
         ``minor`` (integer, minor units of the row's ``currency``, else of the result's), ``date``, ``flag``.
     entity : bool
         Whether it holds an entity's id.
@@ -86,6 +89,50 @@ RESULTS: dict[str, tuple[ResultColumn, ...]] = {
         "credit_loss:money trust_loss:money financing_loss:money absorbed:money passed_on:money gap:money "
         "defaulted:flag"
     ),
+    "spread_periods": _columns(
+        "period:integer entity_id:text@ name:name roles:codes distance:integer first_round:integer "
+        "cash_shortfall:money credit_loss:money trust_loss:money financing_loss:money absorbed:money passed_on:money "
+        "gap:money defaulted:flag extra_cost:money"
+    ),
+    "spread_explain": _columns(
+        "record:code adds_to:code counterparty_id:text@ name:name kind:code contract_id:text date:date round:integer "
+        "before:money after:money amount:money ratio_before:ratio ratio_after:ratio clause:code"
+    ),
+    "guarantees": _columns(
+        "guarantee_id:text guarantor_id:text@ guarantor_name:name debtor_id:text@ debtor_name:name creditor_ids:list "
+        "loan_id:text kind:code share:ratio cap:money amount:money outstanding:money due:money overdue_total:money "
+        "days_past_due:integer call_now:money call_most:money end:date wrong_way:flag path:list channels:codes "
+        "dependence:ratio side:code"
+    ),
+    "guarantees_patterns": _columns(
+        "pattern:code pattern_id:text size:integer guarantees:integer amount:money largest:money outstanding:money "
+        "overdue_total:money main_id:text@ main_name:name members:list steps:integer ring:list part_of:text "
+        "channels:codes dependence:ratio guarantee_ids:list"
+    ),
+    "guarantees_call": _columns(
+        "order:integer round:integer guarantee_id:text guarantor_id:text@ guarantor_name:name debtor_id:text@ "
+        "debtor_name:name creditor_ids:list kind:code status:code share:ratio unpaid:money wanted:money cap:money "
+        "surplus:money paid:money paid_before:money unmet:money recourse:money behind:list pays_from:date"
+    ),
+    "exposure": _columns(
+        "creditor_id:text@ obligor_id:text@ channel:code kind:code amount:money currency:text share_of_creditor:ratio "
+        "contract_id:text until:date overdue:money share:ratio creditor_name:name obligor_name:name"
+    ),
+    "exposure_group": _columns(
+        "creditor_id:text@ group_id:text amount:money currency:text share_of_creditor:ratio share_of_net_capital:ratio "
+        "claims:money guaranteed:money undrawn:money contingent:money supply:money funding:money overdue:money "
+        "obligors:integer creditor_name:name"
+    ),
+    "exposure_trust": _columns(
+        "creditor_id:text@ obligor_id:text@ source:code prior:ratio trust:ratio low:ratio high:ratio trials:integer "
+        "good:number bad:number newest:date relation:money currency:text creditor_name:name obligor_name:name"
+    ),
+    "trace": _columns("rank:integer path:list channels:codes amount:money share:ratio cumulative_share:ratio"),
+    "trace_to": _columns(
+        "rank:integer entity_id:text@ name:name distance:integer obligation:money per_unit:ratio first_order:money "
+        "exact:money"
+    ),
+    "generate": _columns("table:text rows:integer bytes:integer"),
     "tables": _columns("table:text column:text type:code unit:text required:flag key:flag refers:text meaning:text"),
     "settings": _columns("name:text value:text source:text"),
 }

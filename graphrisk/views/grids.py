@@ -18,7 +18,11 @@ from graphrisk.tables.currency import exponent
 from graphrisk.views.amounts import grouped, grouped_minor, percent
 from graphrisk.views.language import label, say
 
-_NUMBERS = ("integer", "ratio", "money", "minor")
+_NUMBERS = ("integer", "number", "ratio", "money", "minor")
+
+#: Lists of which people are shown the beginning, and how many items of it: the whole stands in JSON and CSV.
+_SETS = ("members", "creditor_ids", "behind")
+_SHOWN = 12
 
 #: Integers that name a place; their digits are not grouped.
 _PLACES = ("line", "no")
@@ -162,21 +166,33 @@ def _cells(column: ResultColumn, rows: pd.DataFrame, currency: str, lang: str, u
     elif column.type == "integer" and column.name not in _PLACES:
         shown = each(values, lambda value: f"{value:,}")
     else:
-        write = _WRITERS.get(column.type, _as_it_is)
+        write = _beginning if column.name in _SETS else _WRITERS.get(column.type, _as_it_is)
         shown = each(values, lambda value: clean(write(value, lang)))
     blank = "-" if column.type in _NUMBERS else ""
     return [blank if cell is None else cell for cell in shown]
+
+
+def _beginning(value: Any, _: str) -> str:
+    items = listed(value)
+    more = len(items) - _SHOWN
+    return ", ".join(items[:_SHOWN]) + (f", ... +{more:,}" if more > 0 else "")
 
 
 def _as_it_is(value: Any, _: str) -> str:
     return str(value)
 
 
+#: What stands in a list of ids for those whom the data does not name.
+_UNNAMED = "(outside)"
+
 #: How a value of each type of column reads, where it is no amount.
 _WRITERS: dict[str, Callable[[Any, str], str]] = {
     "code": label,
-    "list": lambda value, _: ", ".join(listed(value)),
+    "list": lambda value, lang: ", ".join(
+        f"({label('outside', lang)})" if item == _UNNAMED else item for item in listed(value)
+    ),
     "codes": lambda value, lang: ", ".join(label(item, lang) for item in listed(value)),
+    "number": lambda value, _: f"{value:,.2f}",
     "ratio": lambda value, _: percent(value),
     "flag": lambda value, lang: label("true" if value else "false", lang),
 }

@@ -1,60 +1,55 @@
 """Persons behind masks: what leaves graphrisk names nobody unless it is told to.
 
-A person's name keeps its first character. What looks like a Chinese identity card (GB 11643: 18 characters,
-the last a digit or X, or 15 digits before 1999) or a mobile phone becomes a short digest under a key,
-wherever it stands, so that the same person can be followed through an output but not found from it.
+A person's name keeps its first character. What looks like the number of an identity card, a mobile phone or a bank
+card, or like an e-mail address (`graphrisk.views.patterns`), becomes a short digest under a key, wherever it stands,
+so that the same person can be followed through an output but not found from it. So does an id that is a name.
 """
 
 import hashlib
 import hmac
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import PurePath
 
 import pandas as pd
 
 from graphrisk.results import KEYS, Result, ResultColumn, Sentence
+from graphrisk.settings import KEY_VARIABLE
+from graphrisk.tables.aliases import code_values, normalised_value
 from graphrisk.tables.book import Finding, Tables
-
-#: Name of the environment variable with a key of one's own.
-KEY_VARIABLE = "GRAPHRISK_MASK_KEY"
+from graphrisk.tables.schemas import SCHEMAS
+from graphrisk.views.patterns import HAN, Names, hide, looks_like_a_name
 
 #: What stands for a digest where there is no key to make one with.
 NO_KEY = "m-************"
 
-_BIRTHDAY = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
-
-# A digest comes first, so that one whose digits look like a phone stays what it is. A number between letters
-# counts as an identity card only with a birthday in it: long serial numbers often have letters around them.
-_SENSITIVE = re.compile(
-    r"(?P<digest>m-(?:[0-9a-f]{12}|\*{12}))"
-    r"|(?<![0-9A-Za-z])(?:\d{17}[\dXx]|\d{15})(?![0-9A-Za-z])"
-    rf"|(?<!\d)[1-9]\d{{5}}(?:18|19|20)\d\d{_BIRTHDAY}\d{{3}}[\dXx](?!\d)"
-    rf"|(?<!\d)[1-9]\d{{7}}{_BIRTHDAY}\d{{3}}(?!\d)"
-    r"|(?<!\d)(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?!\d)"
-)
-
-#: What stands between the parts of a text that may each be a name.
-_BETWEEN = re.compile(r"([,;|\t，；、]\s*)")
-
 #: What stands for a row that is not shown.
 _ROW = "**"
 
-_CHINESE = re.compile(r"[\u3400-\u9fff]")
+#: Why a row was set aside whose cells may stand under a wrong header.
+_MISFITS = ("too_few_fields", "too_many_fields", "unclosed_quote")
 
 #: Columns that decide the order of rows that are equal else.
-_KEYS = {"entity_id", "loan_id", *KEYS}
+_KEYS = {"entity_id", "counterparty_id", "loan_id", "creditor_id", "obligor_id", "contract_id", *KEYS}
 
 #: How rows stand (columns, falling or not) whose last order is that of ids as they are shown.
 _ORDERS: dict[str, tuple[tuple[str, bool], ...]] = {
     "spread": (("absorbed", True), ("trust_loss", True), ("credit_loss", True), ("entity_id", False)),
+    "spread_explain": (("record", False), ("round", False), ("amount", True), ("counterparty_id", False)),
     "overdue": (("overdue_total", True),),
     "npl": (("overdue_total", True),),
+    "guarantees": (("amount", True), ("guarantee_id", False)),
+    "guarantees_call": (("order", False),),
+    "exposure": (("amount", True), ("creditor_id", False), ("obligor_id", False), ("kind", False)),
+    "exposure_group": (("amount", True), ("creditor_id", False), ("group_id", False)),
+    "exposure_trust": (("relation", True), ("creditor_id", False), ("obligor_id", False)),
+    "trace": (("rank", False),),
+    "trace_to": (("rank", False),),
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Masker:
     """What hides persons in one book.
 
@@ -75,17 +70,20 @@ class Masker:
     """
 
     key: bytes = field(default=b"", repr=False)
-    persons: frozenset[str] = frozenset()
-    names: frozenset[str] = frozenset()
+    persons: frozenset[str] = field(default=frozenset(), repr=False)
+    names: frozenset[str] = field(default=frozenset(), repr=False)
 
     @classmethod
     def of(cls, tables: Tables, environment: Mapping[str, str]) -> "Masker":
         """Return the masker of a book.
 
+        Persons are the entities of kind ``person``; those whose row was set aside, unless it says that they are
+        none; and ids of which nothing is known but that they have the form of a Chinese name.
+
         Parameters
         ----------
         tables : Tables
-            Whose entities of kind ``person`` are hidden.
+            Whose persons are hidden.
         environment : mapping of str to str
             ``GRAPHRISK_MASK_KEY`` there wins over the book's own key.
 
@@ -95,8 +93,15 @@ class Masker:
         """
         key = environment.get(KEY_VARIABLE, "").encode() or tables.mask_key
         entities = tables["entities"]
-        persons = entities[entities["kind"] == "person"]
-        return cls(key, frozenset(persons["entity_id"]), frozenset(persons["name"].dropna()))
+        known = entities[entities["kind"] == "person"]
+        ids, names = _set_aside(tables)
+        persons = {*known["entity_id"], *ids, *_strangers(tables)}
+        return cls(key, frozenset(persons), frozenset({*known["name"].dropna(), *names}))
+
+    @cached_property
+    def _words(self) -> Names:
+        """What is looked for inside texts: names, and ids that are names or hold them."""
+        return Names(self.names | {id_ for id_ in self.persons if HAN.search(id_)})
 
     def digest(self, text: str) -> str:
         """Return the short digest that stands for an id."""
@@ -121,16 +126,21 @@ class Masker:
         str
             The same, with a person's name and what looks like an identity card or a phone hidden.
         """
-        if text in self.persons and (text in self.names or _CHINESE.search(text)):
+        if text in self.persons and (text in self.names or HAN.search(text)):
             return self.digest(text)  # an id that is a name tells as much as the name
         if text in self.names:
             return self.name(text)
-        parts = _BETWEEN.split(self.hidden(text))  # a list, or a whole row as it came
-        return "".join(self.name(part) if part in self.names else part for part in parts)
+        shown, before = self.hidden(text), ""
+        while shown != before:  # what stands for a name may leave a shorter one alone beside it
+            before, shown = shown, self._words.replaced(shown, self._instead)
+        return shown
+
+    def _instead(self, name: str) -> str:
+        return self.digest(name) if name in self.persons else self.name(name)
 
     def hidden(self, text: str) -> str:
-        """Return a text with what looks like an identity card or a phone hidden, names left as they are."""
-        return _SENSITIVE.sub(lambda hit: hit.group() if hit["digest"] else self.digest(hit.group()), text)
+        """Return a text with numbers and addresses that tell of a person hidden, names left as they are."""
+        return hide(text, self.digest)
 
     def value(self, value: object) -> object:
         """Return a value with every text inside it as it may be shown; what is no text stays.
@@ -167,11 +177,23 @@ class Masker:
     def finding(self, finding: Finding) -> Finding:
         """Return a finding as it may be shown.
 
-        A whole row of ``entities`` may name a person whom nobody knows for one, so it is not shown at all.
+        A whole row of ``entities`` may name a person whom nobody knows for one, so it is not shown at all; of a whole
+        row of another table, what has the form of a name is hidden.
         """
-        whole_row = finding.table == "entities" and not finding.column and bool(finding.value)
-        value = _ROW if whole_row else self.text(finding.value)
-        return replace(finding, value=value, fields=self.fields(finding.fields))
+        whole_row = not finding.column and bool(finding.value)
+        if whole_row and finding.table == "entities":
+            value = _ROW
+        elif whole_row:
+            value = ",".join(self.cell(part) for part in finding.value.split(","))
+        else:
+            value = self.text(finding.value)
+        file, column = self.text(finding.file), self.text(finding.column)
+        return replace(finding, file=file, column=column, value=value, fields=self.fields(finding.fields))
+
+    def cell(self, text: str) -> str:
+        """Return a cell of which nothing is known as it may be shown: one that has the form of a name as a name."""
+        shown = self.text(text)
+        return self.name(text) if shown == text and looks_like_a_name(text.strip()) else shown
 
     def column(self, values: pd.Series) -> pd.Series:
         """Return a column of texts, or of lists of texts, as it may be shown."""
@@ -236,20 +258,82 @@ def masked(result: Result, masker: Masker | None) -> Result:
     )
 
 
+def _set_aside(tables: Tables) -> tuple[set[str], set[str]]:
+    """Return ids and names of those whose rows were set aside, and who may be persons.
+
+    A row whose cells may stand under wrong headers may hold a name anywhere; one of another table, in any column
+    that names an entity.
+    """
+    ids: set[str] = set()
+    names: set[str] = set()
+    for table, rows in tables.quarantine.items():
+        shifted = rows["reasons"].str.contains("|".join(_MISFITS)) | (rows["surplus"].fillna("") != "")
+        naming = [column.name for column in SCHEMAS[table].columns if column.refers == "entities"]
+        cells = [rows[name] for name in naming if name in rows]
+        cells += [rows.loc[shifted, name] for name in rows.columns.difference(["reasons", "source_file"])]
+        for values in cells:
+            listed = values.dropna().astype(str).str.split(",").explode().str.strip()
+            ids.update(filter(looks_like_a_name, listed.unique()))
+        if table == "entities":
+            people = rows[~_are_firms(rows) & (rows["reasons"] != "total_row")]
+            ids.update(_texts(people, "entity_id"))
+            names.update(_texts(people, "name"))
+    return ids, names
+
+
+def _are_firms(rows: pd.DataFrame) -> pd.Series:
+    """Return which rows of entities, as they came, say of somebody that it is no person."""
+    if "kind" not in rows:
+        return pd.Series(data=False, index=rows.index)
+    kinds = code_values("entities", "kind")
+    said = rows["kind"].fillna("").map(normalised_value).map(kinds.get)
+    return said.notna() & (said != "person")
+
+
+def _texts(rows: pd.DataFrame, name: str) -> set[str]:
+    if name not in rows:
+        return set()
+    return set(rows[name].dropna().str.strip().unique()) - {""}
+
+
+def _strangers(tables: Tables) -> set[str]:
+    """Return ids that no row of entities tells of, and that have the form of a Chinese name."""
+    if "entities" in tables:
+        outside = [finding.value for finding in tables.findings if finding.fields.get("refers") == "entities"]
+        return set(filter(looks_like_a_name, outside))
+    found: set[str] = set()
+    for table, frame in tables.frames.items():
+        for column in SCHEMAS[table].columns:
+            if column.refers == "entities":
+                found.update(filter(looks_like_a_name, frame[column.name].dropna().unique()))
+    return found
+
+
 def _masked_rows(result: Result, masker: Masker) -> pd.DataFrame:
     rows = result.rows
     changed = {}
     owner = next((column.name for column in result.columns if column.entity), None)
     for column in result.columns:
+        owner = column.name if column.entity else owner  # a name is that of the id before it
         if column.type in ("text", "list"):
             changed[column.name] = masker.column(rows[column.name])
         elif column.type == "name":
-            changed[column.name] = _masked_names(rows, column, owner, masker)
+            said = f"{column.name.removesuffix('_name')}_id"  # or of the one that it says itself
+            changed[column.name] = _masked_names(rows, column, said if said in rows else owner, masker)
     shown = rows.assign(**changed)
     keys = [column.name for column in result.columns if column.name in _KEYS]
     if all(shown[key].equals(rows[key]) for key in keys):
         return shown
-    return _sorted(shown, result.command, keys)
+    return _sorted(shown, result.command, keys, _leading(result))
+
+
+def _leading(result: Result) -> int:
+    """Return how many rows stand before the others whatever the order: those of the subject itself."""
+    if result.command == "spread":
+        return min(1, len(result.rows))
+    if result.command == "exposure" and result.parameters.get("entity_id") is not None:
+        return int((result.rows["creditor_id"] == result.parameters["entity_id"]).sum())
+    return 0
 
 
 def _masked_names(rows: pd.DataFrame, column: ResultColumn, owner: str | None, masker: Masker) -> pd.Series:
@@ -261,7 +345,7 @@ def _masked_names(rows: pd.DataFrame, column: ResultColumn, owner: str | None, m
     return firms.where(~person, names.map(masker.name, na_action="ignore"))
 
 
-def _sorted(rows: pd.DataFrame, command: str, keys: list[str]) -> pd.DataFrame:
+def _sorted(rows: pd.DataFrame, command: str, keys: list[str], leading: int) -> pd.DataFrame:
     order = [pair for pair in _ORDERS.get(command, ()) if pair[0] in rows]
     if not order:
         return rows
@@ -269,8 +353,9 @@ def _sorted(rows: pd.DataFrame, command: str, keys: list[str]) -> pd.DataFrame:
     # Rounded as in JSON, so that a last digit of noise cannot change the order of equal rows.
     rounded = rows.reset_index(drop=True)
     rounded = rounded.assign(**{name: rounded[name].round(6) for name, _ in order if rounded[name].dtype == "float64"})
-    first = rounded.head(1) if command == "spread" else rounded.head(0)
-    rest = rounded.iloc[len(first) :].sort_values(
-        [name for name, _ in order], ascending=[not falling for _, falling in order], kind="stable"
-    )
-    return rows.iloc[[*first.index, *rest.index]]
+    names, rising = [name for name, _ in order], [not falling for _, falling in order]
+    parts = [
+        part.sort_values(names, ascending=rising, kind="stable")
+        for part in (rounded.iloc[:leading], rounded.iloc[leading:])
+    ]
+    return rows.iloc[[*parts[0].index, *parts[1].index]]

@@ -42,7 +42,7 @@ def write_json(result: Result, out: TextIO) -> None:
         "currency": to_json(result.currency or None),
         "parameters": to_json(result.parameters),
         "conventions": to_json(result.conventions),
-        "data": to_json(_data(result.tables)),
+        "data": to_json(data_of(result.tables)),
         "summary": to_json(result.summary),
         "rows": _json_rows(result),
     }
@@ -59,17 +59,36 @@ def _said(result: Result, sentences: Iterable[Sentence]) -> list[str]:
     return [say(sentence, "en", currency=result.currency) for sentence in sentences]
 
 
-def _data(tables: Tables | None) -> dict[str, object]:
-    if tables is None:
-        return {"source": None, "tables": {}, "findings": dict.fromkeys(_SEVERITIES, 0), "fingerprint": None}
+def data_of(tables: Tables | None) -> dict[str, object]:
+    """Return what JSON says of the book that was asked.
+
+    Parameters
+    ----------
+    tables : Tables or None
+        The book, if there is one.
+
+    Returns
+    -------
+    dict of str to object
+        Source, rows by table, findings by severity, fingerprint, rows set aside by table.
+
+    Examples
+    --------
+    >>> data_of(None)["fingerprint"] is None
+    True
+    """
     counts = dict.fromkeys(_SEVERITIES, 0)
+    if tables is None:
+        return {"source": None, "tables": {}, "findings": counts, "fingerprint": None, "set_aside": {}}
     for finding in tables.findings:
         counts[finding.severity] += 1
+    aside = {name: tally.rows_quarantined for name, tally in tables.tallies.items() if tally.rows_quarantined}
     return {
         "source": tables.source,
         "tables": {name: len(frame) for name, frame in tables.frames.items()},
         "findings": counts,
         "fingerprint": tables.fingerprint or None,
+        "set_aside": aside,
     }
 
 
@@ -126,7 +145,7 @@ def _json_rows(result: Result) -> str:
 
 def _json_column(column: ResultColumn, result: Result) -> list[str]:
     values = _plain_column(column, result)
-    if column.type not in ("integer", "ratio", "money", "minor", "flag"):
+    if column.type not in ("integer", "number", "ratio", "money", "minor", "flag"):
         values = each(values, to_json)
     return ["null" if value is None else value for value in values]
 
@@ -144,6 +163,7 @@ def _plain_column(column: ResultColumn, result: Result) -> list[Any]:
 #: How a value of each type of column is written, where it is no text.
 _WRITERS: dict[str, Callable[[Any], str | None]] = {
     "money": plain_float,
+    "number": plain_float,
     "ratio": plain_float,
     "integer": lambda value: str(int(value)),
     "flag": lambda value: "true" if value else "false",

@@ -23,15 +23,29 @@ _RANKS = {"error": 0, "warning": 1, "note": 2}
 _SHORT = 12
 
 #: Columns of a command that its table leaves to JSON and CSV.
-_LEFT_OUT = {"spread": ("distance", "first_round", "passed_on", "gap")}
+_LEFT_OUT = {
+    "spread": ("distance", "first_round", "passed_on", "gap"),
+    "spread_periods": ("distance", "first_round", "roles", "passed_on", "extra_cost"),
+    "guarantees": ("loan_id", "share", "cap", "due", "days_past_due", "call_most", "end"),
+    "guarantees_patterns": ("largest", "steps", "main_id", "ring", "part_of", "guarantee_ids"),
+    "guarantees_call": ("kind", "share", "paid_before", "recourse", "behind", "pays_from"),
+}
+
+#: Commands whose table leaves out columns that say nothing in any row.
+_SPARSE = ("guarantees", "exposure", "exposure_group", "exposure_trust")
 
 #: Columns that a narrow terminal does without, the first one first.
 _EXPENDABLE = tuple(
     "unallocated currency payment_id overdue_since principal penalty_paid loans par30_ratio penalty bucket "  # noqa: SIM905 -- a list
     "outstanding_principal lender_id interest_paid principal_paid penalty_total refers unit key required type "
-    "defaulted roles absorbed interest_due principal_due overdue_interest overdue_principal five_class name "
-    "par90_ratio loans_overdue".split()
+    "defaulted roles absorbed interest_due principal_due overdue_interest overdue_principal five_class adds_to date "
+    "before name par90_ratio loans_overdue creditor_name obligor_name newest obligors funding supply until share "
+    "good bad channel share_of_creditor guaranteed contingent guarantor_name debtor_name main_name channels"
+    " dependence outstanding round creditor_ids order unpaid path call_now cap side surplus status".split()
 )
+
+#: The same of single commands; in an explanation the round is what goes last.
+_EXPENDABLE_OF = {"spread_explain": ("adds_to", "date", "before", "name", "after", "round")}
 
 
 def write(
@@ -68,7 +82,7 @@ def write(
         The command as typed, for the audit line.
     """
     people = format in ("table", "md")
-    shown = _spoken(masked(result, masker), masker, lang if people else "en")
+    shown = as_shown(result, masker, lang if people else "en")
     if not people:
         rows = shown.rows.head(top) if top and shown.command != "check" else shown.rows
         (write_json if format == "json" else write_csv)(replace(shown, rows=rows), out)
@@ -106,18 +120,34 @@ def audit_lines(result: Result, *, lang: str = "en", masker: Masker | None = Non
     return [line.text for line in _audit(result, lang, shown) if line.text]
 
 
-def _spoken(result: Result, masker: Masker | None, lang: str) -> Result:
-    """Say findings in a language, with what they name hidden."""
-    if result.command != "check" or result.tables is None:
-        return result
-    findings = [result.tables.findings[position] for position in result.rows.index]
+def as_shown(result: Result, masker: Masker | None, lang: str) -> Result:
+    """Return a result as it may be shown, its findings said in a language.
+
+    Parameters
+    ----------
+    result : Result
+        As an analyzer made it.
+    masker : Masker or None
+        What hides persons; None shows them.
+    lang : str
+        ``en`` or ``zh``.
+
+    Returns
+    -------
+    Result
+    """
+    shown = masked(result, masker)
+    if shown.command != "check" or shown.tables is None:
+        return shown
+    findings = [shown.tables.findings[position] for position in shown.rows.index]
     if masker:
         findings = [masker.finding(finding) for finding in findings]
     said = {
+        "value": [finding.value or None for finding in findings],
         "repair": [finding.repair(lang) for finding in findings],
         "detail": [finding.sentence(lang) for finding in findings],
     }
-    return replace(result, rows=result.rows.assign(**said))
+    return replace(shown, rows=shown.rows.assign(**said))
 
 
 def _page(result: Result, lang: str, unit: str, top: int) -> list[Item]:
@@ -140,16 +170,30 @@ def _rows(result: Result, lang: str, unit: str, top: int) -> list[Item]:
     if "record" in result.rows:
         parts = [part for _, part in shown.groupby("record", sort=False)]
         # A payment has no due date and an instalment no payment: each kind of record shows what it has.
-        tables = [grid(_without_blanks(result, part), part, lang, unit, _EXPENDABLE) for part in parts]
+        expendable = _EXPENDABLE_OF.get(result.command, _EXPENDABLE)
+        tables = [grid(_without_blanks(result, part), part, lang, unit, expendable) for part in parts]
         for table in tables:
             items += [table, Line()] if table is not tables[-1] else [table]
     else:
-        left_out = _LEFT_OUT.get(result.command, ())
+        blank = _blank(result, shown) if result.command in _SPARSE else ()
+        left_out = (*_LEFT_OUT.get(result.command, ()), *blank)
         columns = tuple(column for column in result.columns if column.name not in left_out)
         table = grid(replace(result, columns=columns), shown, lang, unit, _EXPENDABLE)
         items.append(table.with_total(result, lang, unit))
     more = len(result.rows) - len(shown)
     return [*items, Line(say(Sentence("more_rows", {"rows": more}), lang), "dim")] if more else items
+
+
+def _blank(result: Result, rows: pd.DataFrame) -> tuple[str, ...]:
+    """Return the columns without any value in some rows; of sums by group also those of nothing."""
+    if rows.empty:
+        return ()
+    sums = result.command == "exposure_group"
+    return tuple(
+        column.name
+        for column in result.columns
+        if rows[column.name].isna().all() or (sums and column.type == "money" and rows[column.name].eq(0).all())
+    )
 
 
 def _without_blanks(result: Result, part: pd.DataFrame) -> Result:

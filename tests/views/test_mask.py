@@ -153,3 +153,99 @@ def test_a_whole_row_of_entities_is_not_shown(masker):
 
     assert masker.finding(row).value == "**"
     assert masker.finding(known).value.startswith("L1,张**,m-")
+
+
+def entities(*rows):
+    return SCHEMAS["entities"].frame([dict(zip(("entity_id", "name", "kind"), row, strict=True)) for row in rows])
+
+
+def set_aside(table, *rows):
+    """Return a book with rows set aside, each with its reasons last and cells without a header before them."""
+    names = {"entities": ["entity_id", "name", "kind"], "loans": ["loan_id", "borrower_id", "product"]}[table]
+    columns = [*names, "surplus", "reasons"]
+    frame = pd.DataFrame(rows, columns=columns, dtype="str").assign(source_file="x.csv", source_line=2)
+    return Tables({"entities": entities(("F1", "First Bank", "bank"))}, quarantine={table: frame}, mask_key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("row", "hides"),
+    [
+        (("P9", "王小五", "person", "", "unreadable_money"), True),
+        (("P9", "王小五", "个人", "", "unreadable_money"), True),
+        (("P9", "王小五", None, "", "missing_value"), True),
+        (("P9", "王小五", "who knows", "", "unknown_code"), True),
+        (("P9", "王小五", "bank", "", "duplicate_key"), False),
+        (("P9", "王小五", "个体户", "", "duplicate_key"), False),
+        (("合计", "王小五", None, "", "total_row"), False),
+        (("P9", "x", "王小五", "", "too_many_fields"), True),
+        (("P9", "x", "bank", "a,王小五", "too_many_fields"), True),
+    ],
+)
+def test_somebody_whose_row_was_set_aside_is_hidden_unless_it_was_of_a_firm(row, hides):
+    masker = Masker.of(set_aside("entities", row), {})
+
+    assert ("王小五" not in masker.text("owed by 王小五")) is hides
+    assert masker.text("First Bank") == "First Bank"
+
+
+def test_a_name_in_a_row_of_another_table_that_was_set_aside_is_hidden():
+    masker = Masker.of(set_aside("loans", ("L1", "王小五", "赵小六", "", "unreadable_date")), {})
+
+    assert masker.text("王小五").startswith("m-")
+    assert masker.text("赵小六") == "赵小六", "a product may be called so"
+
+
+def test_an_id_that_is_a_name_is_hidden_where_no_table_says_whose_it_is():
+    loans = SCHEMAS["loans"].frame(
+        [
+            {"loan_id": "L1", "borrower_id": "王小五", "lender_id": "工商银行"},
+            {"loan_id": "L2", "borrower_id": "B", "lender_id": "李一"},
+        ]
+    )
+    alone = Masker.of(Tables({"loans": loans}, mask_key=KEY), {})
+    listed = Masker.of(
+        Tables({"loans": loans, "entities": entities(("王小五", "王小五", "company"))}, mask_key=KEY), {}
+    )
+    stranger = Finding("warning", "orphan", "loans", column="lender_id", value="李一", fields={"refers": "entities"})
+    book = Tables({"loans": loans, "entities": entities(("B", "b", "bank"))}, mask_key=KEY, findings=(stranger,))
+
+    assert alone.text("王小五").startswith("m-")
+    assert alone.original(alone.text("王小五"), ["B", "王小五"]) == "王小五"
+    assert (alone.text("工商银行"), alone.text("B")) == ("工商银行", "B")
+    assert listed.text("王小五") == "王小五", "its kind says that it is a firm"
+    assert Masker.of(book, {}).text("李一").startswith("m-")
+
+
+def test_names_are_found_inside_texts(masker):
+    assert masker.text(f"graphrisk spread {PERSON} -o /home/{PERSON}的文件.csv") == (
+        "graphrisk spread 张** -o /home/张**的文件.csv"
+    )
+    assert masker.text(f"{PERSON}{CARD}") == "张**" + masker.text(CARD)
+
+
+def test_each_name_is_that_of_the_id_before_it(masker):
+    columns = (
+        ResultColumn("creditor_id", "text", entity=True),
+        ResultColumn("creditor_name", "name"),
+        ResultColumn("obligor_id", "text", entity=True),
+        ResultColumn("obligor_name", "name"),
+    )
+    rows = pd.DataFrame([("F1", "王大明", CARD, "王大明")], columns=[column.name for column in columns])
+    shown = masked(Result("exposure", columns, rows), masker).rows
+
+    assert shown["creditor_name"].tolist() == ["王大明"]
+    assert shown["obligor_name"].tolist() == ["王**"]
+
+
+def test_the_place_of_a_finding_names_nobody(masker):
+    finding = Finding("note", "unknown_column", file=f"{PERSON}.csv", column=f"tel. {PHONE}")
+    shown = masker.finding(finding)
+
+    assert shown.file == "张**.csv"
+    assert PHONE not in shown.column
+
+
+def test_in_a_whole_row_of_any_table_what_may_be_a_name_is_hidden(masker):
+    row = Finding("error", "too_many_fields", table="loans", value=f"L1,王小五,工商银行,{PHONE}")
+
+    assert masker.finding(row).value == f"L1,王**,工商银行,{masker.text(PHONE)}"
