@@ -7,6 +7,7 @@ A flag wins over the environment, the environment over ``graphrisk.toml`` in the
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,12 +21,19 @@ FILE_NAME = "graphrisk.toml"
 #: What every name of an environment variable begins with.
 PREFIX = "GRAPHRISK_"
 
+#: Variables that are no settings: the data folder, and the key of the digests that hide persons.
+DATA_VARIABLE, KEY_VARIABLE = VARIABLES = (f"{PREFIX}DATA", f"{PREFIX}MASK_KEY")
+
 #: What the name of a setting of loan arithmetic begins with.
 CONVENTION = "conventions."
 
 LANGUAGES = ("en", "zh")
 UNITS = ("元", "万元", "亿元")
 EXTREMES = ("greatest", "least")
+TRUST_SOURCES = ("prior", "history")
+
+#: How alike (0 to 1) a misspelt variable is to the one that is meant.
+_ALIKE = 0.7
 
 #: Longest horizon, a century: beyond it a due date leaves the calendar.
 LONGEST_HORIZON = 36_500
@@ -108,6 +116,7 @@ KNOWN: dict[str, Known] = {
     "horizon": Known("90d", f"1d to {LONGEST_HORIZON}d", _horizon),
     "extreme": Known("greatest", "greatest, least", _one_of(*EXTREMES)),
     "unknown_cash": Known("just-solvent", "just-solvent, zero, refuse, or days of outflow such as 30d", _unknown_cash),
+    "trust": Known("prior", ", ".join(TRUST_SOURCES), _one_of(*TRUST_SOURCES)),
     "max_rounds": Known("10000", "a whole number of at least 1", _count(1)),
 }
 
@@ -334,6 +343,71 @@ def read_environment(environment: Mapping[str, str], conventions: Iterable[str] 
         if text := environment.get(variable_of(CONVENTION + name)):
             values[CONVENTION + name] = text
     return values
+
+
+def misspelt(environment: Mapping[str, str], conventions: Iterable[str] = ()) -> dict[str, str]:
+    """Return the variables that look like ours and are none.
+
+    Parameters
+    ----------
+    environment : mapping of str to str
+        Such as ``os.environ``.
+    conventions : iterable of str
+        Names of the conventions that may be set there.
+
+    Returns
+    -------
+    dict of str to str
+        By name, the variable of ours that is written alike; blank if none is.
+
+    Examples
+    --------
+    >>> misspelt({"GRAPHRISK_LNAG": "zh", "GRAPHRISK_DATASETS": "x", "GRAPHRISK_TOP": "5"})
+    {'GRAPHRISK_LNAG': 'GRAPHRISK_LANG', 'GRAPHRISK_DATASETS': ''}
+    """
+    known = {variable_of(name) for name in (*KNOWN, *(CONVENTION + name for name in conventions))} | {*VARIABLES}
+    others = [name for name in environment if name.upper().startswith(PREFIX) and name not in known]
+    if not others:
+        return {}
+    from difflib import get_close_matches  # noqa: PLC0415 -- for what is nearly never there
+
+    ends = sorted(name.removeprefix(PREFIX) for name in known)
+    found = {}
+    for name in others:
+        end = name.upper().removeprefix(PREFIX)
+        longer = [known_end for known_end in ends if known_end.endswith(f"_{end}")]
+        near = longer or get_close_matches(end, ends, n=1, cutoff=_ALIKE)
+        found[name] = PREFIX + near[0] if near else ""
+    return found
+
+
+def language_of(flag: str | None, environment: Mapping[str, str], paths: Iterable[Path]) -> str:
+    """Return the language to speak before all settings are known.
+
+    Parameters
+    ----------
+    flag : str or None
+        What the flag says.
+    environment : mapping of str to str
+        Such as ``os.environ``.
+    paths : iterable of Path
+        The settings files, the strongest first; one that cannot be read says nothing.
+
+    Returns
+    -------
+    str
+        ``en`` or ``zh``; what no language is counts as not said.
+
+    Examples
+    --------
+    >>> language_of(None, {"GRAPHRISK_LANG": "zh"}, []), language_of("fr", {}, [])
+    ('zh', 'en')
+    """
+    said = [flag, environment.get(variable_of("lang"))]
+    for path in paths:
+        with suppress(InvalidDataError):
+            said.append(read_file(path).get("lang"))
+    return next((lang for lang in said if lang in LANGUAGES), KNOWN["lang"].default)
 
 
 def variable_of(name: str) -> str:

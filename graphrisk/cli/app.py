@@ -1,5 +1,6 @@
 """The app: its commands by panel, and how a run ends."""
 
+import errno
 import inspect
 import io
 import os
@@ -9,19 +10,48 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from graphrisk.cli.panels import account, data, start
-from graphrisk.cli.panels.network import spread
+from graphrisk.cli.panels import account, data, generate, start
+from graphrisk.cli.panels.network import exposure, guarantees, spread, trace
+from graphrisk.cli.usage import usage_error
 from graphrisk.cli.voice import Voice
-from graphrisk.errors import ExitCode, GraphriskError, UsageError, texts
-from graphrisk.settings import LANGUAGES, variable_of
+from graphrisk.errors import ExitCode, GraphriskError, UsageError
+from graphrisk.settings import FILE_NAME, language_of
+
+#: Errors of the system for which there is no room to write to.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def _without_types(params: list[Any]) -> list[Any]:
+    for param in params:
+        if getattr(param, "is_flag", False) and param.metavar is None:
+            param.metavar = ""
+    return params
+
+
+class _Command(TyperCommand):
+    """A command whose flags are not said to take a value: ``<bool>`` stands beside them else."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_types(super().get_params(ctx))
+
+
+class _Group(TyperGroup):
+    """As `_Command`."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_types(super().get_params(ctx))
+
 
 app = typer.Typer(
     name="graphrisk",
+    cls=_Group,
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
     no_args_is_help=True,
@@ -30,9 +60,14 @@ app = typer.Typer(
 
 _PANELS: dict[str, dict[str, Callable[..., None]]] = {
     "Start": {"demo": start.demo, "settings": start.settings, "help": start.help_},
-    "Data": {"check": data.check, "tables": data.tables},
+    "Data": {"check": data.check, "tables": data.tables, "generate": generate.generate},
     "Account": {"overdue": account.overdue, "npl": account.npl},
-    "Network": {"spread": spread.spread},
+    "Network": {
+        "exposure": exposure.exposure,
+        "guarantees": guarantees.guarantees,
+        "spread": spread.spread,
+        "trace": trace.trace,
+    },
 }
 
 
@@ -47,7 +82,7 @@ def _help(command: Callable[..., None]) -> str:
 
 for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():
-        app.command(name=_name, rich_help_panel=_panel, help=_help(_command))(_command)
+        app.command(name=_name, cls=_Command, rich_help_panel=_panel, help=_help(_command))(_command)
 
 
 def _version(*, wanted: bool) -> None:
@@ -100,11 +135,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit code, one of `ExitCode` or a command's own.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def _main(arguments: list[str]) -> int:
     environment = dict(os.environ)
     voice = Voice(command=" ".join(["graphrisk", *map(_quoted, arguments)]), environment=environment)
-    wanted = environment.get(variable_of("lang"), "")
-    voice.lang = wanted if wanted in LANGUAGES else "en"
+    voice.lang = language_of(_typed_language(arguments), environment, [Path(FILE_NAME)])
     _bear_any_text()
     try:
         code = _run(arguments, voice)
@@ -112,7 +152,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _let_go()
         return ExitCode.OK
+    except OSError as error:
+        _let_go()
+        return _unwritable(error, voice)
     return code
+
+
+def _typed_language(arguments: list[str]) -> str | None:
+    """Return the language flag's value, for what is wrong with the other arguments."""
+    for number, argument in enumerate(arguments):
+        flag, equals, value = argument.partition("=")
+        if flag == "--lang":
+            return value if equals else next(iter(arguments[number + 1 :]), None)
+    return None
+
+
+def _unwritable(error: OSError, voice: Voice) -> int:
+    failure = UsageError("unwritable", problem=error.strerror or error)
+    voice.failure(failure)
+    return failure.exit_code
 
 
 def _quoted(word: str) -> str:
@@ -129,8 +187,7 @@ def _run(arguments: list[str], voice: Voice) -> int:
     except typer.TyperException as error:
         if message := error.format_message().strip():  # without one it was a call for help, which was given
             where = getattr(getattr(error, "ctx", None), "command_path", "graphrisk")
-            message = message.removesuffix(".").replace("Value error, ", "")
-            voice.failure(UsageError("usage", message=message, command=where))
+            voice.failure(usage_error(message, where))
         return error.exit_code
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):
@@ -138,17 +195,19 @@ def _run(arguments: list[str], voice: Voice) -> int:
         return end.code if isinstance(end.code, int) else ExitCode.OK
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        raise
-    except Exception:  # noqa: BLE001 -- the last door: a bug becomes a report, not silence
-        traceback.print_exc()
-        voice.say(texts(voice.lang)["sentences"]["bug"])
+    except Exception as error:  # the last door: a bug becomes a report, not silence
+        if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) in _NO_ROOM:
+            raise
+        voice.bug(traceback.format_exc())
         return ExitCode.FAILURE
     return code if isinstance(code, int) else ExitCode.OK
 
 
 def _bear_any_text() -> None:
-    """Let a console that cannot show a character show another one, rather than end the run."""
+    """Let a console that cannot show a character show another one, and one that is closed none at all."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 -- for the whole run
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from graphrisk.cli.completion import entity_ids
+
 
 class Format(StrEnum):
     """How a result is written."""
@@ -14,6 +16,7 @@ class Format(StrEnum):
     JSON = "json"
     CSV = "csv"
     MD = "md"
+    XLSX = "xlsx"
 
 
 class Language(StrEnum):
@@ -38,6 +41,23 @@ class Extreme(StrEnum):
     LEAST = "least"
 
 
+class Channel(StrEnum):
+    """The way a loss spreads."""
+
+    DEFAULT = "default"
+    GUARANTEE = "guarantee"
+    SUPPLY = "supply"
+    FUNDING = "funding"
+    TRUST = "trust"
+
+
+class TrustFrom(StrEnum):
+    """What trust is taken from."""
+
+    PRIOR = "prior"
+    HISTORY = "history"
+
+
 _QUESTION = "Question"
 _DATA = "Data"
 _OUTPUT = "Output"
@@ -53,7 +73,12 @@ Data = Annotated[
     ),
 ]
 Strict = Annotated[
-    bool, typer.Option("--strict", help="Exit with code 3 if a row was set aside.", rich_help_panel=_DATA)
+    bool,
+    typer.Option(
+        "--strict",
+        help="Exit with code 3 if a row was set aside, or graphrisk check finds an error.",
+        rich_help_panel=_DATA,
+    ),
 ]
 AssumeUnpaid = Annotated[
     bool,
@@ -74,7 +99,7 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="PATH",
-        help="File to write, - for stdout; .json, .csv, .md or .txt says how.",
+        help="File to write, - for stdout; .json, .csv, .xlsx, .md or .txt says how.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -94,7 +119,7 @@ UnitOption = Annotated[
 ]
 Unmask = Annotated[
     bool,
-    typer.Option("--unmask", help="Show persons' names and ids as they are.", rich_help_panel=_OUTPUT),
+    typer.Option("--unmask", help="Show persons' names and numbers as they are.", rich_help_panel=_OUTPUT),
 ]
 Top = Annotated[
     str | None,
@@ -158,6 +183,22 @@ Explain = Annotated[
     typer.Option("--explain", help="Show one loan instalment by instalment.", rich_help_panel=_QUESTION),
 ]
 
+ByGroup = Annotated[
+    bool,
+    typer.Option(
+        "--group",
+        help="Take obligors together by group: stated, or owned through any chain.",
+        rich_help_panel=_QUESTION,
+    ),
+]
+ChannelOption = Annotated[
+    Channel | None,
+    typer.Option(
+        "--channel",
+        help="Only exposures of this channel; trust: beliefs, and the payment history behind them.",
+        rich_help_panel=_QUESTION,
+    ),
+]
 OverdueAmount = Annotated[
     str | None,
     typer.Option(
@@ -221,6 +262,94 @@ MaxRounds = Annotated[
         "--max-rounds",
         metavar="N",
         help="Rounds after which to give up; default: 10000.",
+        rich_help_panel=_QUESTION,
+    ),
+]
+SpreadExplain = Annotated[
+    str | None,
+    typer.Option(
+        "--explain",
+        metavar="ID",
+        autocompletion=entity_ids,
+        help="Show what reaches this entity: by which contract, in which round, by which clause.",
+        rich_help_panel=_QUESTION,
+    ),
+]
+Shapley = Annotated[
+    bool,
+    typer.Option(
+        "--shapley",
+        help="Share the losses among the five channels, whatever their order; up to 32 runs.",
+        rich_help_panel=_QUESTION,
+    ),
+]
+Periods = Annotated[
+    str | None,
+    typer.Option(
+        "--periods",
+        metavar="N",
+        help="Horizons that follow each other, the ledger rolled forward in between; default: 1.",
+        rich_help_panel=_QUESTION,
+    ),
+]
+TrustOption = Annotated[
+    TrustFrom | None,
+    typer.Option(
+        "--trust",
+        help="Trust as stated, else by default probability (prior), or first by payments seen (history).",
+        rich_help_panel=_QUESTION,
+    ),
+]
+Hops = Annotated[
+    str | None,
+    typer.Option(
+        "--hops",
+        metavar="N",
+        help="Show rows up to N steps away; what is computed stays the same.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+ToEntity = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="ID",
+        autocompletion=entity_ids,
+        help="Entity at which paths end; without another one: show who can hurt it.",
+        rich_help_panel=_QUESTION,
+    ),
+]
+TopPaths = Annotated[
+    str | None,
+    typer.Option(
+        "--top",
+        metavar="N",
+        help="Paths to show, the heaviest first, at least 1; default: 20, in a pipe too.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Patterns = Annotated[
+    bool,
+    typer.Option(
+        "--patterns",
+        help="Show circles, mutual pairs, chains and stars of guarantees, and which are wrong-way.",
+        rich_help_panel=_QUESTION,
+    ),
+]
+CallAmount = Annotated[
+    str | None,
+    typer.Option(
+        "--call",
+        metavar="AMOUNT",
+        help="Show who pays if the debtor leaves this amount unpaid.",
+        rich_help_panel=_QUESTION,
+    ),
+]
+GuaranteeGroup = Annotated[
+    bool,
+    typer.Option(
+        "--group",
+        help="Take an entity for its whole group; with --patterns, each group as one.",
         rich_help_panel=_QUESTION,
     ),
 ]

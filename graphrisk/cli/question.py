@@ -1,5 +1,6 @@
 """What every question has in common: its data, its settings, and how the answer is written."""
 
+import io
 import os
 import shutil
 import sys
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO
 
 import typer
 
@@ -20,29 +21,36 @@ from graphrisk.conventions import CONVENTION_NAMES, Conventions
 from graphrisk.errors import InvalidDataError, UsageError
 from graphrisk.settings import (
     CONVENTION,
+    DATA_VARIABLE,
     FILE_NAME,
-    LANGUAGES,
     Settings,
+    language_of,
+    misspelt,
     read_environment,
     read_file,
     read_holidays,
     resolve,
-    variable_of,
 )
 
 if TYPE_CHECKING:
-    from graphrisk.results import Result
+    from graphrisk.results import Result, Sentence
     from graphrisk.tables.book import Tables
-
-#: The environment variable that names the data.
-DATA_VARIABLE = "GRAPHRISK_DATA"
 
 _ENDINGS = {
     ".json": Format.JSON,
     ".csv": Format.CSV,
+    ".xlsx": Format.XLSX,
     ".md": Format.MD,
     ".txt": Format.TABLE,
     "": Format.TABLE,
+}
+
+#: The formats that are text; a workbook is none.
+_TEXTS: dict[Format, Literal["table", "json", "csv", "md"]] = {
+    Format.TABLE: "table",
+    Format.JSON: "json",
+    Format.CSV: "csv",
+    Format.MD: "md",
 }
 
 #: Seconds after which a terminal is told that the work goes on.
@@ -79,9 +87,9 @@ def voice_of(ctx: typer.Context, standard: Standard) -> Voice:
     voice = ctx.ensure_object(Voice)
     voice.environment = voice.environment or dict(os.environ)
     voice.quiet, voice.verbose, voice.unmask = standard.quiet, standard.verbose, standard.unmask
-    wanted = standard.lang or voice.environment.get(variable_of("lang"), "")
-    if wanted in LANGUAGES:
-        voice.lang = wanted
+    folder = folder_of(standard.data or voice.environment.get(DATA_VARIABLE) or None)
+    paths = [Path(FILE_NAME)] if folder is None else [folder / FILE_NAME, Path(FILE_NAME)]
+    voice.lang = language_of(standard.lang, voice.environment, paths)
     return voice
 
 
@@ -112,6 +120,9 @@ class Question:
     def __post_init__(self) -> None:
         # What is wrong with a flag is said before anything is read.
         _ = self.format, self.settings, self.conventions
+        for name, nearest in misspelt(self.voice.environment, CONVENTION_NAMES).items():
+            if nearest:
+                self.voice.note("misspelt_variable", name=name, nearest=nearest)
 
     @cached_property
     def format(self) -> Format:
@@ -120,6 +131,8 @@ class Question:
         if output == "" or self.standard.data == "":
             raise UsageError("blank_path", flag="--output" if output == "" else "--data")
         if self.standard.format is not None:
+            if self.standard.format is Format.XLSX and self._to_stdout and sys.stdout.isatty():
+                raise UsageError("xlsx_terminal")
             return self.standard.format
         if output is None or output == "-":
             return Format.TABLE
@@ -193,7 +206,21 @@ class Question:
             tables = open_store(self.data).read_tables()
         know(self.voice, tables)
         report(self.voice, tables, strict=self.dated.strict)
+        if self.dated.strict:
+            self._refuse_errors(tables)
         return tables
+
+    def _refuse_errors(self, tables: "Tables") -> None:
+        """End a strict run where ``check`` would find an error, though no row was set aside for it."""
+        from graphrisk.analyzers.check import examined
+        from graphrisk.tables.book import default_as_of
+
+        as_of = self.settings.as_of or default_as_of(tables)
+        whole = examined(tables, as_of=as_of, conventions=self.conventions) if as_of else tables
+        errors = [finding for finding in whole.findings if finding.severity == "error"]
+        if errors:
+            self.voice.findings(errors)
+            raise InvalidDataError("strict_errors", count=len(errors))
 
     @cached_property
     def as_of(self) -> date:
@@ -232,7 +259,11 @@ class Question:
         top : int or None
             Most rows to write; None for what the flags and the terminal say.
         """
-        self.put(lambda out, terminal: self.write(result, out, terminal, top=top))
+        whole = replace(result, notes=(*result.notes, *_missing(result)))
+        if self.format is Format.XLSX:
+            self._put_workbook(whole, top)
+        else:
+            self.put(lambda out, terminal: self.write(whole, out, terminal, top=top))
         if not self._to_stdout:
             self.voice.note("wrote", path=str(self.standard.output))
         if self.format is Format.CSV:
@@ -250,11 +281,36 @@ class Question:
             write(sys.stdout, terminal_width(sys.stdout))
             sys.stdout.flush()
             return
-        target, folder = Path(str(self.standard.output)).resolve(), folder_of(self.data)
+        with written_whole(self._target) as out:
+            # Without a byte order mark Chinese Excel reads a CSV file as GBK.
+            encoding = "utf-8-sig" if self.format is Format.CSV else "utf-8"
+            text = io.TextIOWrapper(out, encoding=encoding, errors="replace", newline="")
+            write(text, None)
+            text.flush()
+            text.detach()
+
+    @property
+    def _target(self) -> Path:
+        """The file to write, which may be none of the tables asked."""
+        path = str(self.standard.output)
+        target, folder = Path(path).resolve(), folder_of(self.data)
         if target.is_file() and folder is not None and target.parent == folder.resolve():
-            raise UsageError("output_is_data", path=str(self.standard.output))
-        with written_whole(Path(str(self.standard.output)), bom=self.format is Format.CSV) as out:
-            write(out, None)
+            raise UsageError("output_is_data", path=path)
+        return Path(path)
+
+    def _put_workbook(self, result: "Result", top: int | None) -> None:
+        from graphrisk.views.workbook import write_workbook
+
+        content = io.BytesIO()
+        masker, most = self.voice.hiding, self.top if top is None else top
+        write_workbook(result, content, lang=self.voice.lang, top=most, masker=masker, command=self.voice.command)
+        if self._to_stdout:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(content.getbuffer())
+            sys.stdout.buffer.flush()
+            return
+        with written_whole(self._target) as out:
+            out.write(content.getbuffer())
 
     def write(
         self,
@@ -284,7 +340,7 @@ class Question:
 
         write(
             result,
-            self.format.value,
+            _TEXTS[self.format],
             out,
             lang=self.voice.lang,
             unit=self.settings["unit"],
@@ -348,12 +404,23 @@ def report(voice: Voice, tables: "Tables", *, strict: bool) -> None:
     if not aside:
         return
     count = sum(tally.rows_quarantined for tally in aside.values())
-    where = ", ".join(_aside(name, tables) for name in aside)
-    voice.note("set_aside", rows=count, where=where)
+    voice.note("set_aside", rows=count, where=tuple(_aside(name, tables) for name in aside))
     if voice.verbose:
         voice.findings([finding for finding in tables.findings if finding.severity != "note"])
     if strict:
         raise InvalidDataError("strict", count=count)
+
+
+def _missing(result: "Result") -> "tuple[Sentence, ...]":
+    """Return the note that rows are missing from an answer: it stays with it wherever it is kept."""
+    from graphrisk.results import Sentence
+
+    book = result.tables
+    aside = [name for name, tally in book.tallies.items() if tally.rows_quarantined] if book else []
+    if book is None or not aside or result.command == "check":  # which counts them itself
+        return ()
+    count = sum(book.tallies[name].rows_quarantined for name in aside)
+    return (Sentence("set_aside", {"rows": count, "where": tuple(_aside(name, book) for name in aside)}),)
 
 
 def _aside(name: str, tables: "Tables") -> str:
@@ -377,37 +444,34 @@ def terminal_width(stream: TextIO) -> int | None:
 
 
 @contextmanager
-def written_whole(path: Path, *, bom: bool) -> Iterator[TextIO]:
+def written_whole(path: Path) -> Iterator[BinaryIO]:
     """Open a file that is there whole or not at all: it is written beside and then renamed.
 
     Parameters
     ----------
     path : Path
         The file.
-    bom : bool
-        Whether it begins with a byte order mark, without which Chinese Excel reads UTF-8 as GBK.
 
     Yields
     ------
-    text stream
+    binary stream
 
     Raises
     ------
     UsageError
         If it cannot be written.
     """
-    encoding = "utf-8-sig" if bom else "utf-8"
     path = path.resolve()  # a link stays a link
     if path.exists() and not path.is_file():  # a device or a pipe takes what is written, and is not replaced
         try:
-            with path.open("w", encoding=encoding, errors="replace", newline="") as out:
+            with path.open("wb") as out:
                 yield out
         except OSError as error:
             raise UsageError("output_unwritable", path=str(path), problem=error.strerror or error) from None
         return
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("x", encoding=encoding, errors="replace", newline="") as out:
+        with beside.open("xb") as out:
             yield out
         beside.replace(path)
     except OSError as error:

@@ -57,12 +57,13 @@ def find(tables: Tables, given: str, kinds: Sequence[Kind] = KINDS, masker: Mask
     """
     known = {kind: ids_of(tables, kind) for kind in kinds}
     hits = [Subject(kind, given) for kind in kinds if given in known[kind]]
+    prefix, _, rest = given.partition(":")
     if not hits:
-        prefix, _, rest = given.partition(":")
         hits = [Subject(kind, rest) for kind in kinds if kind == prefix and rest in known[kind]]
     if not hits and masker:
-        shown = {kind: masker.original(given, sorted(known[kind])) for kind in kinds}
-        hits = [Subject(kind, id_) for kind, id_ in shown.items() if id_ is not None]
+        asked = [(kind, rest if kind == prefix else given) for kind in kinds if prefix not in kinds or kind == prefix]
+        shown = [(kind, masker.original(text, sorted(known[kind]))) for kind, text in asked]
+        hits = [Subject(kind, id_) for kind, id_ in shown if id_ is not None]
     if not hits:
         raise _unknown(tables, given, kinds, known)
     if len(hits) > 1 and not _same(tables, hits):

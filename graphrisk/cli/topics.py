@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from graphrisk.conventions import DAY_COUNTS, DAYS_FROM, PENALTY_BASES, PENALTY_MODES, ROLLS, Conventions
 from graphrisk.errors import ExitCode, texts
-from graphrisk.settings import CONVENTION, FILE_NAME, KNOWN, variable_of
+from graphrisk.settings import CONVENTION, FILE_NAME, KNOWN, VARIABLES, variable_of
 
 
 class Topic(StrEnum):
@@ -70,7 +70,7 @@ def _exit_codes(lang: str) -> list[str]:
 def _environment(lang: str) -> list[str]:
     settings = [(variable_of(name), _text(f"setting_{name}", lang)) for name in KNOWN]
     conventions = [(variable_of(CONVENTION + name), _text(f"convention_{name}", lang)) for name, _ in Conventions()]
-    others = [(name, _text(f"variable_{name.lower()}", lang)) for name in ("GRAPHRISK_DATA", "GRAPHRISK_MASK_KEY")]
+    others = [(name, _text(f"variable_{name.lower()}", lang)) for name in VARIABLES]
     order = _text("environment_order", lang).format(file=FILE_NAME)
     return [order, "", *_columns([*others, *settings, *conventions, ("NO_COLOR", _text("variable_no_color", lang))])]
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,8 @@ class Voice:
         if self.unmask:
             return None
         if self.masker is None:  # before a book is read there is no key but the user's own
-            from graphrisk.views.mask import KEY_VARIABLE, Masker
+            from graphrisk.settings import KEY_VARIABLE
+            from graphrisk.views.mask import Masker
 
             return Masker(self.environment.get(KEY_VARIABLE, "").encode())
         return self.masker
@@ -84,6 +86,13 @@ class Voice:
         if len(found) > len(listed):
             self.note("more_findings", count=len(found) - len(listed))
 
+    def bug(self, traceback: str) -> None:
+        """Say what a bug left behind, nobody named in it, and how to report it."""
+        hiding = self.hiding
+        lines = (hiding.text(traceback) if hiding else traceback).splitlines()
+        for line in [*lines, texts(self.lang)["sentences"]["bug"]]:
+            _print(line)
+
     def failure(self, error: GraphriskError) -> None:
         """Say why there is no result: one line, the last one."""
         sentences = texts(self.lang)["errors"]
@@ -98,5 +107,6 @@ def _print(line: str, style: str = "") -> None:
 
     from graphrisk.views.grids import clean
 
-    # One line, however long: it is read by programs too.
-    Console(file=sys.stderr, highlight=False).print(Text(clean(line), style=style), soft_wrap=True)
+    with suppress(OSError):  # who does not listen hears nothing
+        # One line, however long: it is read by programs too.
+        Console(file=sys.stderr, highlight=False).print(Text(clean(line), style=style), soft_wrap=True)

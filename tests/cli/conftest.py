@@ -1,8 +1,10 @@
 import os
+from functools import cache
 
 import pytest
 from small_book import BOOK
 
+import graphrisk.stores.files
 from graphrisk.cli.app import main
 
 
@@ -13,6 +15,22 @@ def _nobody_elses_settings(tmp_path_factory, monkeypatch):
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(tmp_path_factory.mktemp("working"))
+
+
+@cache
+def _sample(read, source):
+    return read(None, source=source)
+
+
+@pytest.fixture(autouse=True)
+def _read_the_sample_once(monkeypatch):
+    """Read the sample once for all tests: it is the same for each, and reading it takes most of a run."""
+    read = graphrisk.stores.files.read_tables
+
+    def once(paths, *, source="", **how):
+        return _sample(read, source) if paths is None and not how else read(paths, source=source, **how)
+
+    monkeypatch.setattr(graphrisk.stores.files, "read_tables", once)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import graphrisk.analyzers.check
@@ -12,7 +13,7 @@ from graphrisk.cli.app import app, main
 from graphrisk.cli.topics import Topic
 from graphrisk.errors import ExitCode, NotConvergedError
 
-COMMANDS = ("demo", "check", "tables", "overdue", "npl", "spread", "settings", "help")
+COMMANDS = tuple(get_command(app).commands)
 HEAVY = ("pandas", "numpy", "networkx", "scipy", "pandera", "pyarrow")
 
 
@@ -96,27 +97,63 @@ def test_without_arguments_it_shows_its_help(run):
     assert "Examples:" in out
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (("sprea", "A"), "'spread'"),
-        (("npl", "--as-off", "2024-06-30"), "--as-of"),
-        (("spread",), "'ID'; see graphrisk spread --help"),
-        (("npl", "--format", "xml"), "'xml' is not one of 'table', 'json'"),
-        (("npl", "--unit", "千元"), "'万元'"),
-        (("help", "topics"), "'exit-codes'"),
-        (("npl", "--format"), "--format"),
-    ],
-)
+MISTAKES = [
+    (("sprea", "A"), ("'spread'",), "没有命令"),
+    (("xyzzy",), ("'xyzzy'", "graphrisk --help"), "没有命令"),
+    (("npl", "--as-off", "2024-06-30"), ("--as-off", "--as-of"), "没有选项"),
+    (("npl", "--zzz"), ("--zzz", "graphrisk npl --help"), "没有选项"),
+    (("spread",), ("'ID'", "graphrisk spread --help"), "缺少参数"),
+    (("npl", "--format", "xml"), ("'xml'", "'table', 'json'"), "之一"),
+    (("npl", "--unit", "千元"), ("'千元'", "'万元'"), "之一"),
+    (("help", "topics"), ("'topics'", "'exit-codes'"), "之一"),
+    (("npl", "--format"), ("'--format'",), "需要一个值"),
+    (("npl", "--strict=yes"), ("'--strict'",), "不带值"),
+    (("npl", "one", "two"), ("one two",), "参数过多"),
+]
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_a_misspelt_command_or_flag_is_one_line_with_a_suggestion(run, monkeypatch, arguments, says, lang):
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: " ".join(mistake[0]))
+def test_a_misspelt_command_or_flag_is_one_line_with_a_suggestion(run, monkeypatch, mistake, lang):
+    arguments, names, chinese = mistake
     monkeypatch.setenv("GRAPHRISK_LANG", lang)
     code, out, err = run(*arguments)
 
     assert (code, out) == (ExitCode.USAGE, "")
     assert err.startswith("graphrisk: ")
     assert err.count("\n") == 1
-    assert says in err.replace("；见 ", "; see ")
+    for name in names:
+        assert name in err
+    assert (chinese in err) is (lang == "zh")
+
+
+@pytest.mark.parametrize("how", ["flag", "joined", "file", "data"])
+def test_mistakes_are_told_in_the_language_that_is_set(run, folder, monkeypatch, tmp_path, how):
+    monkeypatch.chdir(tmp_path)
+    flags = {"flag": ["--lang", "zh"], "joined": ["--lang=zh"]}.get(how, [])
+    place = {"file": tmp_path, "data": folder}.get(how)
+    if place:
+        (place / "graphrisk.toml").write_text('lang = "zh"\n', encoding="utf-8")
+    asked = ["npl", "--unit", "千元"] if how != "data" else ["npl", "--as-of", "never", "--data", folder]
+
+    assert "不" in run(*asked, *flags)[2]
+
+
+def test_help_speaks_the_language_of_the_settings_file(run, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "graphrisk.toml").write_text('lang = "zh"\n', encoding="utf-8")
+    assert "退出码" in run("help", "exit-codes")[1]
+
+    (tmp_path / "graphrisk.toml").write_text("broken =", encoding="utf-8")
+    assert run("help", "exit-codes")[0] == 0
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ""])
+def test_no_flag_is_said_to_take_a_value(command):
+    out = CliRunner().invoke(app, [*filter(None, [command]), "--help"]).stdout
+
+    assert "<bool>" not in out
+    assert "--help" in out
 
 
 def test_a_phone_number_in_a_wrong_place_is_masked(run):
@@ -180,6 +217,66 @@ def test_ctrl_c_ends_with_130(run, folder, check_raises):
     check_raises(KeyboardInterrupt())
 
     assert run("check", folder)[0] == ExitCode.INTERRUPTED
+
+
+@pytest.mark.parametrize("at", ["typer", "graphrisk.cli.voice", "graphrisk.settings"])
+def test_ctrl_c_ends_with_130_before_the_command_line_is_there(at):
+    code = f"""
+import sys
+class Stop:
+    def find_spec(self, name, *_):
+        if name == {at!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stop())
+from graphrisk.__main__ import run
+sys.exit(run())
+"""
+    done = python("-c", code, "--version")
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_ctrl_c_between_two_steps_ends_with_130(monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("graphrisk.cli.app.language_of", stop)
+
+    assert main(["--version"]) == ExitCode.INTERRUPTED
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["npl", "-q"], ["npl", "-q", "-f", "xlsx"], ["tables"], ["help", "exit-codes"], []]
+)
+def test_a_full_disk_is_one_line(arguments):
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = python("-m", "graphrisk", *arguments, stdout=full)
+
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr.startswith("graphrisk: ")
+    assert done.stderr.count("\n") == 1
+    assert "--output" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_who_cannot_be_told_anything_still_gets_the_answer():
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = python("-m", "graphrisk", "npl", "-f", "csv", stderr=full)
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("outstanding_principal,")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell of POSIX")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_stream_is_no_bug(closed):
+    done = subprocess.run(  # noqa: S602 -- our own code, the shell closes its streams
+        f"'{sys.executable}' -m graphrisk npl {closed}", shell=True, capture_output=True, encoding="utf-8", check=False
+    )
+
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
 
 
 def test_a_closed_pipe_ends_quietly(run, folder, check_raises):

@@ -140,7 +140,7 @@ def test_the_date_is_the_flags_else_the_files_else_the_datas_else_asked_for(run,
         ("spread", "A", "--fail-over", "financing_loss"),
         ("spread", "A", "--fail-over", "colour=1"),
         ("spread", "A", "--unit", "千元"),
-        ("overdue", "-o", "result.xlsx"),
+        ("overdue", "-o", "result.xls"),
         ("overdue", "-o", "nowhere/result.csv"),
     ],
 )

@@ -1,9 +1,12 @@
 import json
+import re
 from datetime import date
 
 import pytest
+from typer.main import get_command
 
-from graphrisk.conventions import CONVENTION_NAMES
+from graphrisk.cli.app import app
+from graphrisk.conventions import CONVENTION_NAMES, Conventions
 from graphrisk.errors import InvalidDataError, UsageError
 from graphrisk.settings import KNOWN, read_environment, read_file, read_holidays, read_value, resolve
 
@@ -127,6 +130,115 @@ def test_settings_prints_each_value_and_where_it_came_from(run, folder, monkeypa
     assert rows["mask_key"] == ("set", "GRAPHRISK_MASK_KEY")
     assert "secret-key" not in out
     assert set(rows) == {*KNOWN, *(f"conventions.{name}" for name in CONVENTION_NAMES), "data", "mask_key"}
+
+
+#: Another value of each setting than its default.
+OTHERS = {
+    "as_of": "2024-05-31",
+    "currency": "USD",
+    "lang": "zh",
+    "unit": "万元",
+    "top": "7",
+    "horizon": "30d",
+    "extreme": "least",
+    "unknown_cash": "zero",
+    "max_rounds": "99",
+    "trust": "history",
+    "periods": "3",
+}
+
+
+def value_of(name):
+    """Return a value of a setting that is not its default."""
+    if name in OTHERS:
+        return OTHERS[name]
+    default, allowed = KNOWN[name].default, re.split(r",? ", KNOWN[name].allowed)
+    for word in (*allowed, "1", "2"):
+        try:
+            value = KNOWN[name].read(word.strip(","))
+        except (ValueError, UsageError):
+            continue
+        if value != default:
+            return value
+    return pytest.fail(f"say another value of {name} in OTHERS")
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_every_setting_takes_the_strongest_place_that_has_it(run, folder, tmp_path, monkeypatch, name):
+    """The places are named from the weakest to the strongest; each wins over those before it."""
+    value, variable = value_of(name), f"GRAPHRISK_{name.upper()}"
+    monkeypatch.chdir(tmp_path)
+
+    def found(*flags):
+        code, out, err = run("settings", "--data", folder, "-f", "json", *flags)
+        assert code == 0, err
+        row = next(row for row in json.loads(out)["rows"] if row["name"] == name)
+        return row["value"], row["source"]
+
+    default = KNOWN[name].default
+    assert found() == (default or None, "default" if default else "data")
+    (tmp_path / "graphrisk.toml").write_text(f'{name} = "{value}"\n', encoding="utf-8")
+    assert found() == (value, "graphrisk.toml")
+    (folder / "graphrisk.toml").write_text(f'{name} = "{value}"\n', encoding="utf-8")
+    assert found() == (value, str(folder / "graphrisk.toml"))
+    monkeypatch.setenv(variable, value)
+    assert found() == (value, variable)
+    if any(
+        f"--{name.replace('_', '-')}" in parameter.opts for parameter in get_command(app).commands["settings"].params
+    ):
+        assert found(f"--{name.replace('_', '-')}", value) == (value, f"--{name.replace('_', '-')}")
+
+
+@pytest.mark.parametrize("name", CONVENTION_NAMES)
+def test_every_convention_takes_the_strongest_place_that_has_it(run, folder, tmp_path, monkeypatch, name):
+    value = dict(Conventions())[name]
+    monkeypatch.chdir(tmp_path)
+
+    def source(*flags):
+        code, out, err = run("settings", "--data", folder, "-f", "json", *flags)
+        assert code == 0, err
+        return next(row["source"] for row in json.loads(out)["rows"] if row["name"] == f"conventions.{name}")
+
+    assert source() == "default"
+    (tmp_path / "graphrisk.toml").write_text(f'[conventions]\n{name} = "{value}"\n', encoding="utf-8")
+    assert source() == "graphrisk.toml"
+    (folder / "graphrisk.toml").write_text(f'[conventions]\n{name} = "{value}"\n', encoding="utf-8")
+    assert source() == str(folder / "graphrisk.toml")
+    monkeypatch.setenv(f"GRAPHRISK_CONVENTIONS_{name.upper()}", value)
+    assert source() == f"GRAPHRISK_CONVENTIONS_{name.upper()}"
+    assert source("--convention", f"{name}={value}") == f"--convention {name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("GRAPHRISK_LNAG", "GRAPHRISK_LANG"),
+        ("GRAPHRISK_CURENCY", "GRAPHRISK_CURRENCY"),
+        ("graphrisk_top", "GRAPHRISK_TOP"),
+        ("GRAPHRISK_MASKKEY", "GRAPHRISK_MASK_KEY"),
+        ("GRAPHRISK_GRACE_DAYS", "GRAPHRISK_CONVENTIONS_GRACE_DAYS"),
+        ("GRAPHRISK_CONVENTION_ROLL", "GRAPHRISK_CONVENTIONS_ROLL"),
+        ("GRAPHRISK_COLOUR", ""),
+    ],
+)
+def test_a_misspelt_variable_is_told(run, folder, monkeypatch, name, nearest):
+    monkeypatch.setenv(name, "5")
+    err = run("settings", "--data", folder)[2]
+
+    assert name in err
+    assert (nearest in err) if nearest else ("did you mean" not in err)
+    assert (name in run("npl", "--data", folder)[2]) is bool(nearest)
+    assert name not in run("settings", "--data", folder, "-q")[2]
+
+
+def test_variables_that_are_read_are_not_told(run, folder, monkeypatch):
+    monkeypatch.setenv("GRAPHRISK_TOP", "5")
+    monkeypatch.setenv("GRAPHRISK_CONVENTIONS_GRACE_DAYS", "1")
+    monkeypatch.setenv("GRAPHRISK_DATA", str(folder))
+    monkeypatch.setenv("GRAPHRISK_MASK_KEY", "k")
+    monkeypatch.setenv("OTHER_LNAG", "k")
+
+    assert run("settings")[2] == ""
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from graphrisk.cli.completion import entity_ids
 from graphrisk.cli.options import (
     AsOf,
     AssumeUnpaid,
@@ -32,7 +33,9 @@ def overdue(
     ctx: typer.Context,
     id_: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="A loan, borrower, group or project; left out: all loans."),
+        typer.Argument(
+            metavar="[ID]", autocompletion=entity_ids, help="A loan, borrower, group or project; left out: all loans."
+        ),
     ] = None,
     *,
     by: By = None,
@@ -82,6 +85,8 @@ def overdue(
                 conventions=question.conventions,
                 assume_unpaid=assume_unpaid,
             )
+            if question.currency not in (None, result.currency):
+                question.voice.note("explain_own_currency", currency=result.currency)
         else:
             result = ask(
                 loans_of(book, subject) if subject else book,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from graphrisk.cli.completion import table_names
 from graphrisk.cli.options import Data, FormatOption, Lang, Output, Quiet, UnitOption, Unmask, Verbose
 from graphrisk.cli.question import Question, Standard, busy, know, voice_of
 from graphrisk.cli.voice import FIRST
@@ -57,7 +58,7 @@ def check(
                 question.voice.note("sample_used")
             tables = open_store(question.data).read_tables()
         as_of = question.settings.as_of or default_as_of(tables)
-        if as_of and not any(finding.code in FILE_FINDINGS for finding in tables.findings):
+        if not any(finding.code in FILE_FINDINGS for finding in tables.findings):
             tables = examined(tables, as_of=as_of, conventions=question.conventions)
     know(question.voice, tables)
     question.answer(ask(tables), top=0 if verbose else FIRST)
@@ -69,7 +70,8 @@ def check(
 def tables(
     ctx: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Tables to describe; left out: all.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", autocompletion=table_names, help="Tables to describe; left out: all."),
     ] = None,
     *,
     format_: FormatOption = None,

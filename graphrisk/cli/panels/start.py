@@ -24,6 +24,8 @@ from graphrisk.cli.options import (
 from graphrisk.cli.panels.network.spread import ask
 from graphrisk.cli.question import Dated, Question, Standard, voice_of
 from graphrisk.cli.topics import Topic, lines
+from graphrisk.conventions import CONVENTION_NAMES
+from graphrisk.settings import CONVENTION, DATA_VARIABLE, KEY_VARIABLE, KNOWN, misspelt
 
 if TYPE_CHECKING:
     from graphrisk.results import Result
@@ -45,7 +47,7 @@ def demo(
 ) -> None:
     r"""Walk through the bundled sample: what one firm has overdue, and who is hurt by it.
 
-    As JSON or CSV it gives the answer of its last step.
+    As JSON, CSV or Excel it gives the answer of its last step.
 
     \b
     Examples:
@@ -58,7 +60,7 @@ def demo(
     from graphrisk.analyzers.overdue import overdue
     from graphrisk.cli.subjects import Subject, loans_of
 
-    if question.format in (Format.JSON, Format.CSV):
+    if question.format in (Format.JSON, Format.CSV, Format.XLSX):
         question.answer(ask(question, DEMO_FIRM))
         return
     owed = overdue(
@@ -124,6 +126,7 @@ def settings(
     verbose: Verbose = False,
     lang: Lang = None,
     unit: UnitOption = None,
+    unmask: Unmask = False,
 ) -> None:
     r"""Show every setting, its value and where it came from.
 
@@ -134,8 +137,11 @@ def settings(
       graphrisk settings
       graphrisk settings --data ./tables --format json
     """
-    standard = Standard(data, format_, output, quiet, verbose, lang, unit)
+    standard = Standard(data, format_, output, quiet, verbose, lang, unit, unmask)
     question = Question(voice_of(ctx, standard), standard, Dated(as_of, currency, top, convention))
+    for name, nearest in misspelt(question.voice.environment, CONVENTION_NAMES).items():
+        if not nearest:  # of one that is nearly ours every question speaks
+            question.voice.note("unknown_variable", name=name)
     question.answer(settings_result(question), top=0)
 
 
@@ -154,10 +160,7 @@ def settings_result(question: Question) -> "Result":
     """
     import pandas as pd
 
-    from graphrisk.cli.question import DATA_VARIABLE
     from graphrisk.results import RESULTS, Result
-    from graphrisk.settings import CONVENTION, KNOWN
-    from graphrisk.views.mask import KEY_VARIABLE
 
     found = question.settings
     source = "--data" if question.standard.data else DATA_VARIABLE if question.data else "default"
