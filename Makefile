@@ -7,7 +7,7 @@ PYTEST := $(BIN)/pytest
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs golden ci clean
+.PHONY: help demo test lint types docs golden bench ci clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / \t/' | expand -t 10
@@ -46,6 +46,9 @@ docs: $(VENV)/core ## write the reference pages that come from the code
 golden: $(VENV)/test ## rewrite the expected outputs of tests and examples; look at the difference
 	-$(PYTEST) --force-regen tests/views tests/cli tests/examples
 	$(BIN)/python docs/write_reference.py
+
+bench: $(VENV)/test ## how fast it is: each goal, its figure, met or not (ten minutes; ONLY=P15 for one goal)
+	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY)) $(if $(WRITE),--write docs/benchmarks.md)
 
 ci: lint types test ## all of the above, as CI runs it
 

@@ -1,0 +1,1 @@
+"""Benchmarks: what is measured, how it is measured, and whether its goal is met."""
