@@ -11,7 +11,20 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 #: Width of help texts on the pages, in characters.
 WIDTH = "100"
-COMMANDS = ("check", "demo", "help", "npl", "overdue", "settings", "spread", "tables")
+COMMANDS = (
+    "check",
+    "demo",
+    "exposure",
+    "generate",
+    "guarantees",
+    "help",
+    "npl",
+    "overdue",
+    "settings",
+    "spread",
+    "tables",
+    "trace",
+)
 
 
 def said(*arguments: str) -> str:
