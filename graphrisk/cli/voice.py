@@ -1,5 +1,6 @@
 """What the command line says beside the result: notes and failures, on stderr, in the reader's language."""
 
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -107,6 +108,9 @@ def _print(line: str, style: str = "") -> None:
 
     from graphrisk.views.grids import clean
 
-    with suppress(OSError):  # who does not listen hears nothing
+    try:
         # One line, however long: it is read by programs too.
         Console(file=sys.stderr, highlight=False).print(Text(clean(line), style=style), soft_wrap=True)
+    except OSError:  # who does not listen hears nothing, and what is left unsaid must not fail at the end
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
